@@ -72,8 +72,6 @@ bench-peers: $(STAMP) ## ... beside MLServer, MLflow, BentoML and Ray Serve, eac
 	  VIRTUAL_ENV=$(CURDIR)/$$home $(BIN)/uv pip install -q --require-hashes -r requirements/peers-$$name.lock; done
 	$(BIN)/python -m tests.bench.peers
 bench-estimate: $(STAMP) ## Estimate performance without labels beside NannyML on its own sets; writes out/estimate.json
-	home=.cache/peers/nannyml; [ -x $$home/bin/python ] || $(BIN)/uv venv -q --python $(BIN)/python $$home; \
-	  VIRTUAL_ENV=$(CURDIR)/$$home $(BIN)/uv pip install -q --require-hashes -r requirements/peers-nannyml.lock
 	$(BIN)/python -m tests.bench.estimates --again
 bench-rodents: $(STAMP) ## Replay 25 years of rodents, eight species, through a loop; writes out/rodents.json
 	$(BIN)/python -m tests.bench.rodents
@@ -123,7 +121,7 @@ locks: ## Resolve requirements/*.in into the locks (needs uv); images take their
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 --override torch.without torch.in -o torch.lock
 	cd requirements && for name in mlflow-client mlflow-client-old; do $(LOCK) --python-platform x86_64-manylinux_2_36 $$name.in -o $$name.lock; done
-	cd requirements && for name in $(PEERS) nannyml; do $(LOCK) --python-platform x86_64-manylinux_2_36 peers-$$name.in -o peers-$$name.lock; done
+	cd requirements && for name in $(PEERS); do $(LOCK) --python-platform x86_64-manylinux_2_36 peers-$$name.in -o peers-$$name.lock; done
 clients: $(STAMP) ## Write the blocking client from the asynchronous one
 	$(BIN)/python services/sdk/blocking.py
 clean: ## Remove what was built; out/ and .venv too
@@ -148,4 +146,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-estimate bench-rodents bench-decisions test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-oidc test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-estimate bench-rodents bench-replays bench-decisions test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-oidc test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

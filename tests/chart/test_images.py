@@ -182,7 +182,7 @@ def test_an_environment_has_one_lock_and_an_image_none_of_its_own():
     assert sorted(path.stem for path in IMAGES.parent.glob("*.lock")) == [
         "bench", "browser", "decisions-data", "decisions-evidently", "decisions-nannyml", "decisions-river",
         "dev", "mlflow-client", "mlflow-client-old", "openvino", "peers-bentoml", "peers-mlflow",
-        "peers-mlserver", "peers-nannyml", "peers-ray", "platform", "torch", "training-gpu", "triton",
+        "peers-mlserver", "peers-ray", "platform", "torch", "training-gpu", "triton",
     ]  # fmt: skip
     assert list(IMAGES.glob("*.lock")) == []
     assert {path.stem for path in IMAGES.glob("*.in")} == {*ALL, "core", "sdk", "build"}

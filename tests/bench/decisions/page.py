@@ -10,20 +10,31 @@ from tests.bench.decisions.standing import MONTHLY, NEVER, OURS, Standing, ranks
 HEAD = """# Policies of retraining, side by side
 
 `make bench-decisions` writes this page, `out/decisions.json` and the picture. {machine}; {date}, {commits};
-{cpu:,.0f} CPU-seconds, load {load}. Written by the command; change `tests/bench/decisions/page.py`, not this page.
+{cpu:,.0f} CPU-seconds without the detectors' own processes, load {load}. Written by the command; change
+`tests/bench/decisions/page.py`, not this page.
 
 Each policy goes through the same days with the same features, the same learner (LightGBM as a loop fits it that tries
-one model), the same label delay (a day), and the first training on the first sixth of the days. Labels of a day are
-known on the second morning behind it; a model that is trained then serves from that morning on. What trains at an alarm
-does so at most every 14 days, as the loop does. **Millrace** is the production code in one process, as a backtest has
-it, with two windows (all rows, 60 days), a run every 30 days or at a performance alarm; its first model has one day
-more. **Always promote** and what trains at an alarm take the better of the same two windows on the last 28 days.
-**Hindsight** is, in each month of 30 days, the least loss of anything that served or could have: every policy and every
-model that existed on its first morning. Detectors have their library's own settings.
+one model), the same label delay (a day), and the first training on the first 16 to 18 % of the days. Labels of a day
+are known on the second morning behind it; a model that is trained then serves from that morning on. What trains at an
+alarm does so at most every 14 days, as the loop does. **Millrace** is the production code in one process, as a backtest
+has it, with two windows (all rows, 60 days), a run every 30 days or at a performance alarm. **Always promote** and what
+trains at an alarm take the better of the same two windows on the last 28 days. **Hindsight** is, in each month of 30
+days, the least loss of anything that served or could have: every policy and every model of theirs that existed on its
+first morning. Detectors have their library's own settings.
 
 Losses are in the unit that people read (RMSE, or log loss). Figures in brackets are 95 % bounds over resampled months
 (2,000 times, seed 20130310): with 6 to 20 months they are wide. Fits are seeded; each way was gone once.
+
+A training costs: *monthly* one fit; *always promote* and what trains at an alarm two fits to choose the window, and a
+third of everything in it; Millrace these, and up to three more by which it judges.
+
+**On what rules were chosen.** On known worlds such as the first three streams here, and on the flights. No rule was
+chosen on another stream; the column *rules* below says what was seen of it before. What is written here was measured
+after the rules stood.
 """
+LEAST = 1.005
+"""A loss against a rival's that is worth a word."""
+MONTHS = 3
 TRAPS = """
 *What newer rows bring* compares two ways that have equally many rows: the first model for ever, and each month one of
 as many newest rows. Where that is about 1, a retrained model that wins does so by having more rows, and not because
@@ -39,7 +50,7 @@ def page(standings: list[Standing], missing: dict[str, str], facts: dict[str, An
         *_reach(standings),
         "\n![Loss against hindsight](images/decisions-benchmark.svg)\n",
     ]
-    lines += ["## All streams", "", *_matrix(standings), TRAPS, *_drift(standings)]
+    lines += ["## All streams", "", *_matrix(standings), TRAPS, *_drift(standings), _first_models(standings)]
     for item in standings:
         lines += ["", *_stream(item)]
     absent = {f"{item.name}: {name}": why for item in standings for name, why in item.absent.items()}
@@ -143,21 +154,71 @@ def _stream(item: Standing) -> Iterator[str]:
     changes = item.facts["changes"]
     truth = "" if changes is None else f" The truth changes {_times(len(changes))}."
     yield f"{days - first} days served in {item.facts['months']} months, after {first} days of first training.{truth}"
-    yield f"Hindsight by month: {item.hindsight:.4g}."
+    fixed = item.best_fixed()
+    yield (
+        f"Hindsight by month: {item.hindsight:.4g}. Best of what looks at nothing, in hindsight: *{fixed}*, "
+        f"{item.fixed():.4g}."
+    )
     yield ""
     heads = ["policy", metric, "against hindsight", "trainings", "promotions", "alarms"]
-    heads += ["worst month, against hindsight", "days from a change until another model serves"]
+    heads += ["worst month, against hindsight"]
+    known = bool(changes)
+    heads += ["days from a change until an alarm", "until another model serves"] if known else []
     yield f"| {' | '.join(heads)} |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "|---" * len(heads) + "|"
     overall, bounds = item.overall(), item.intervals()
     for place, name in enumerate(item.names):
         part, (month, worst) = item.parts[name], item.worst(name)
         low, high = bounds[place]
-        delay = item.delay(name)
-        late = "–" if delay is None else "never" if delay == float("inf") else f"{delay:.0f}"
+        late = [_days(item.delay(name, what)) for what in ("alarms", "promoted")] if known else []
         cells = [f"{overall[name]:.4g}", f"{item.ratios()[place]:.3f} ({low:.3f} to {high:.3f})"]
         cells += [str(len(part["trained"])), str(len(part["promoted"])), str(len(part["alarms"]))]
-        yield f"| {name} | " + " | ".join([*cells, f"{month}: {worst:.3f}", late]) + " |"
+        yield f"| {name} | " + " | ".join([*cells, f"{month}: {worst:.3f}", *late]) + " |"
+    yield from _why(item)
+
+
+def _days(delay: float | None) -> str:
+    return "–" if delay is None else "never" if delay == float("inf") else f"{delay:.0f}"
+
+
+def _why(item: Standing) -> Iterator[str]:
+    """Where the loop lost most to the best simple policy, and what its runs came to."""
+    fixed, overall = item.best_fixed(), item.overall()
+    for name in OURS:
+        part = item.parts.get(name)
+        if part is None:
+            continue
+        told = [f"**{name}**: {_verdicts(part)}"]
+        if overall[name] > LEAST * overall[fixed]:
+            most = list(item.lost(name, fixed).items())[:MONTHS]
+            where = ", ".join(f"{month} ({share:.0%})" for month, share in most)
+            told.append(
+                f"{overall[name] / overall[fixed]:.3f} × *{fixed}*, most of it lost in months {where}"
+            )
+        if part.get("switch_backs"):
+            told.append(f"went back {part['switch_backs']} times")
+        yield ""
+        yield "; ".join(told) + "."
+
+
+def _verdicts(part: dict[str, Any]) -> str:
+    """How many of the runs behind the first one came to which verdict."""
+    words = [verdict or "no verdict" for verdict in part.get("verdicts", [])[1:]]
+    counts = {word: words.count(word) for word in dict.fromkeys(words)}
+    return ", ".join(f"{count} {word}" for word, count in counts.items()) or "no run after the first"
+
+
+def _first_models(standings: list[Standing]) -> str:
+    """How far the loop's first model, which has one day more, is from that of *never*, if both served for ever."""
+    apart = {}
+    for item in standings:
+        static = item.parts.get(OURS[0], {}).get("static")
+        if static is not None:
+            apart[item.name] = static / item.overall()[NEVER] - 1
+    if not apart:
+        return ""
+    told = ", ".join(f"{name} {value:+.1%}" for name, value in apart.items())
+    return f"\nThe loop's first model has one day more; had it served for ever, against *never*: {told}.\n"
 
 
 def _times(count: int) -> str:

@@ -97,9 +97,9 @@ class Standing:
         month = int(np.nanargmax(by_month))
         return month + 1, float(by_month[month])
 
-    def delay(self, name: str) -> float | None:
-        """Days from a change until another model serves, the median; None where no change is known, infinite where
-        none came before the next one."""
+    def delay(self, name: str, what: str = "promoted") -> float | None:
+        """Days from a change until another model serves (or, with *what*, until an "alarms"), the median; None where no
+        change is known, infinite where none came before the next one."""
         changes = self.facts["changes"]
         if not changes:
             return None
@@ -108,9 +108,23 @@ class Standing:
         for place, change in enumerate(changes):
             here = first + change
             end = first + changes[place + 1] if place + 1 < len(changes) else days
-            there = [day - here for day in self.parts[name]["promoted"] if here < day < end]
+            there = [day - here for day in self.parts[name][what] if here < day < end]
             found.append(min(there) if there else float("inf"))
         return float(np.median(found))
+
+    def best_fixed(self) -> str:
+        """Which policy that looks at nothing was the best over the whole stream."""
+        overall = self.overall()
+        return min(FIXED, key=lambda name: overall[name])
+
+    def lost(self, name: str, rival: str) -> dict[int, float]:
+        """By month (from 1) the share of what a policy lost in all months in which it was worse than *rival*."""
+        mine, other = (self.sums[self.names.index(one)] for one in (name, rival))
+        worse = np.maximum(mine - other, 0.0)
+        if not worse.any():
+            return {}
+        order = np.argsort(-worse, kind="stable")
+        return {int(month) + 1: float(worse[month] / worse.sum()) for month in order if worse[month] > 0}
 
 
 def standing(name: str, theirs: dict[str, Any], ours: dict[str, dict[str, Any]]) -> Standing:

@@ -20,6 +20,7 @@ from tests.bench.decisions.stream import AT, DELAY, Stream
 from millrace_contracts.loop import ModelLoop
 
 DAYS, A_DAY, CHANGE = 150, 8, 60
+FACTS = {"machine": "m", "date": "2026-11-30", "commit": "c", "cpu": 1.0, "load": "1 to 2"}
 
 
 class Means(Learner):
@@ -146,6 +147,26 @@ class TestHindsight:
         assert ranks["never"] == ranks[standing.OURS[0]] == ranks[standing.OURS[1]]
         assert sum(rank for rank, *_ in ranks.values()) == sum(range(1, len(ranks) + 1))
 
+    def test_what_a_policy_lost_is_shared_out_among_the_months_in_which_it_was_worse(self, learner):
+        made = standing.standing("jump", every(learner), {})
+        lost = made.lost("never", "monthly, two months")
+        mine, other = (made.sums[made.names.index(name)] for name in ("never", "monthly, two months"))
+        assert set(lost) == {month + 1 for month in np.flatnonzero(mine > other)}
+        assert list(lost.values()) == sorted(lost.values(), reverse=True)
+        assert sum(lost.values()) == pytest.approx(1)
+        assert made.lost("never", "never") == {}
+
+    def test_an_alarm_and_what_serves_because_of_it_have_each_their_delay(self, learner):
+        change = learner.stream.first + CHANGE
+        late = at_alarm(lambda view: view.morning in (5, change + 3))
+        told = every(learner)
+        told["policies"]["late"] = went(learner, late=late)["policies"]["late"]
+        told["policies"]["late"]["promoted"] = [change + 9]
+        made = standing.standing("jump", told, {})
+        assert made.delay("late", "alarms") == 3
+        assert made.delay("late") == 9
+        assert made.delay("never", "alarms") == float("inf")
+
 
 class TestPolicies:
     def test_never_trains_never_and_monthly_each_month(self, learner):
@@ -211,8 +232,7 @@ class TestPage:
         told = every(learner)
         ours = dict.fromkeys(standing.OURS, told["policies"]["monthly, two months"])
         made = standing.standing("jump", {**told, "absent": {"ADWIN": "no interpreter"}}, ours)
-        facts = {"machine": "m", "date": "2026-11-30", "commit": "c", "cpu": 1.0, "load": "1 to 2"}
-        text = page.page([made], {"traffic": "was not measured"}, facts)
+        text = page.page([made], {"traffic": "was not measured"}, FACTS)
         assert "- jump: ADWIN: no interpreter" in text
         assert "- traffic: was not measured" in text
         assert "kept on the one there is" in text
@@ -224,8 +244,19 @@ class TestPage:
         told = every(learner)
         ours = dict.fromkeys(standing.OURS, told["policies"]["never"])
         made = standing.standing("jump", told, ours)
-        facts = {"machine": "m", "date": "2026-11-30", "commit": "c", "cpu": 1.0, "load": "1 to 2"}
-        assert page.page([made], {}, facts).count("**missed**") >= 4
+        assert page.page([made], {}, FACTS).count("**missed**") >= 4
+
+    def test_it_says_what_the_loops_runs_came_to_and_where_it_lost(self, learner):
+        told = every(learner)
+        own = told["policies"]["never"] | {
+            "verdicts": ["passed", "inconclusive", None, "inconclusive"], "static": 2.0, "switch_backs": 2,
+        }  # fmt: skip
+        made = standing.standing("jump", told, dict.fromkeys(standing.OURS, own))
+        text = page.page([made], {}, FACTS)
+        assert "2 inconclusive, 1 no verdict" in text
+        assert "went back 2 times" in text
+        assert "most of it lost in months 4 (" in text
+        assert f"jump {2.0 / made.overall()['never'] - 1:+.1%}" in text
 
 
 class TestTheCommand:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from tests.bench.decisions import packages
 
 from millrace_stats import tasks
 from millrace_stats.estimates import errors, learning, slots
@@ -19,7 +20,6 @@ from millrace_stats.estimates.learning import Reference
 from millrace_stats.profiles import ProfileSpec, fit_spec
 
 ROOT = Path(__file__).parents[3]
-PEER = ROOT / ".cache/peers/nannyml/bin/python"
 FOLDER = ROOT / ".cache/estimates"
 TASKS = {
     "work from home": "binary",
@@ -36,7 +36,7 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     peer = Path(__file__).with_name("of_nannyml.py")
     if "--again" in sys.argv or not (FOLDER / "nannyml.json").exists():
-        subprocess.run([PEER, peer, FOLDER], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([packages.python("nannyml"), peer, FOLDER], check=True, stdout=subprocess.DEVNULL)
     told = {}
     for name, theirs in json.loads((FOLDER / "nannyml.json").read_text()).items():
         told[name] = compared(name, theirs)
