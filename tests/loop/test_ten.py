@@ -14,6 +14,8 @@ from millrace_contracts.loop import ModelLoop
 pytestmark = [pytest.mark.loop, pytest.mark.soak, pytest.mark.timeout(1500)]
 PROJECTS = ("ten-a", "ten-b")
 MINUTES = 20
+AHEAD = 3
+"""Runs of one place and two ahead, which the first project has opened before the other has any data."""
 
 
 def document(name):
@@ -79,9 +81,9 @@ def test_ten_loops_wait_for_their_turn_and_all_reach_a_champion(platform, rows):
         f"ten champions after {time.monotonic() - began:.0f} s, {most} runs open at most, {len(waited)} waited"
     )
     assert len(order) == 10
-    assert most <= 4, "one place, two runs ahead, and one that is at its last steps"
+    assert most <= AHEAD + 1, "one place, two runs ahead, and one that is at its last steps"
     assert len(waited) >= 6, "the others waited, and it was told"
-    assert unfair([project for project, _ in order], {"ten-a": 6, "ten-b": 4}, slack=2) == []
+    assert unfair([project for project, _ in order], {"ten-a": 6, "ten-b": 4}, slack=AHEAD) == []
 
 
 def test_the_queue_is_in_the_metrics_by_project(platform, client):
