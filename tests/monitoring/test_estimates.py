@@ -168,6 +168,20 @@ async def test_a_version_without_an_estimator_says_so(service):
     assert found["words"] == [f"Nothing is estimated: {found['why_not']}."]
 
 
+async def test_an_estimator_of_another_form_costs_the_estimates_and_nothing_else(service):
+    state = orjson.loads(learnt())
+    other = orjson.dumps(state | {"estimate": state["estimate"] | {"form": 2}})
+    await service.declare(monitor(service.registry.version(1, 2.0, base=other)))
+    await sold(service, 0)
+    await sold(service, 1)
+    closed = (await service.closed(1))[0]
+    assert closed["versions"]["1"]["n"] == 100
+    assert closed["unscored"] == {}
+    found = await told(service)
+    assert "has the form 2, and only 1 can be read" in found["why_not"]
+    assert found["words"][0].endswith("the next version has one that can be read.")
+
+
 async def test_estimates_that_are_turned_off_are_not_made(service):
     policy = {"estimate": {"enabled": False}}
     await service.declare(monitor(service.registry.version(1, 2.0, base=learnt()), policy=policy))

@@ -65,7 +65,7 @@ def estimate(answered: Answered, spec: MonitorWrite, baseline: Baseline) -> Stor
     answers, estimator = Answers.of(spec.task, spec.signature), baseline.estimator
     known = np.flatnonzero(answers.task.known(answered.served))
     if estimator is None:
-        return StoredEstimate(why=NO_ESTIMATOR)
+        return StoredEstimate(why=baseline.unread or NO_ESTIMATOR)
     if not _fits(estimator, answers):
         return StoredEstimate(why=OTHER_CLASSES)
     if not len(known):

@@ -1,5 +1,6 @@
 """The champion's baseline.json: frozen bins, daily reference profiles, the holdout's daily losses, an estimator."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -28,6 +29,8 @@ class Baseline:
     """Labelled rows of the median day of the losses."""
     estimator: Estimator | None = None
     """What estimates its performance without labels; None for a version that was trained without one."""
+    unread: str | None = None
+    """Why its estimator cannot be read, if so; the version is scored and watched all the same."""
 
     @cached_property
     def total(self) -> Profile | None:
@@ -82,14 +85,18 @@ def _parse(state: dict[str, Any]) -> Baseline:
         for item in state.get("loss") or []
         if item.get("loss") is not None
     ]
-    estimator = state.get("estimate")
-    return Baseline(
-        spec,
-        days,
-        sorted(losses),
-        _usual(state.get("loss") or []),
-        None if estimator is None else Estimator.from_dict(estimator),
-    )
+    estimator, unread = _estimator(state.get("estimate"))
+    return Baseline(spec, days, sorted(losses), _usual(state.get("loss") or []), estimator, unread)
+
+
+def _estimator(state: Mapping[str, Any] | None) -> tuple[Estimator | None, str | None]:
+    """The estimator, or why it cannot be read: only estimates rest on it, so no more is lost."""
+    if state is None:
+        return None, None
+    try:
+        return Estimator.from_dict(state), None
+    except ValueError as error:
+        return None, str(error)
 
 
 def _usual(losses: list[dict[str, Any]]) -> float | None:

@@ -128,7 +128,10 @@ class Estimator:
     def from_dict(cls, state: Mapping[str, Any]) -> "Estimator":
         """The inverse of `to_dict`. Raises: ValueError for another form."""
         if state.get("form") != FORM:
-            raise ValueError(f"an estimator of form {state.get('form')!r} cannot be read, only {FORM}")
+            raise ValueError(
+                f"its estimator has the form {state.get('form')!r}, and only {FORM} can be read: another release of "
+                "Millrace trained it; the next version has one that can be read"
+            )
         forests = {name: state.get(name) for name in ("loss", "distance")}
         return cls(
             str(state["task"]),
