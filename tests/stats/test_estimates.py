@@ -117,6 +117,20 @@ class TestLossModel:
         assert told["loss"] == pytest.approx(float(np.mean((target - predicted) ** 2)), rel=0.08)
         assert told["mae"] == pytest.approx(float(np.mean(np.abs(target - predicted))), rel=0.06)
 
+    def test_a_holdout_of_one_day_says_how_much_a_row_varies_as_many_days_do(self):
+        rng = np.random.default_rng(SEED)
+        predicted, target, slots = numbers(4000, rng)
+        ratios = [
+            learning.learn("regression", reference(predicted, target, blocks, slots, {"x": 20})).ratio
+            for blocks in (np.zeros(4000, int), np.repeat(np.arange(40), 100))
+        ]
+        assert ratios[0] == pytest.approx(ratios[1], rel=0.2)
+
+    def test_a_model_that_was_never_wrong_varies_by_nothing(self):
+        predicted, _, slots = numbers(400, np.random.default_rng(SEED))
+        found = learning.learn("regression", reference(predicted, predicted, np.zeros(400), slots, {"x": 20}))
+        assert (found.ratio, found.expect(Chunk(predicted, slots)).variance) == (0.0, 0.0)
+
     def test_concept_drift_is_not_seen_which_is_why_labels_judge_it(self):
         rng = np.random.default_rng(SEED)
         predicted, target, slots = numbers(8000, rng)

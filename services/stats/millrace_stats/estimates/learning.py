@@ -19,6 +19,7 @@ from millrace_stats.tasks.task import Metrics
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 FOLDS = 4
+SEED = 21
 BUCKETS = 20
 """Blocks where there are no days."""
 LEAST_ROWS = 200
@@ -76,8 +77,10 @@ def _drawn(reference: Reference, most: int, seed: int) -> Reference:
 
 
 def _fold(blocks: Ints) -> Ints:
-    """Quarters of the blocks, one after the other: neighbours resemble each other."""
+    """Quarters of the blocks, one after the other: neighbours resemble each other; of a single block, of its rows."""
     _, place = np.unique(blocks, return_inverse=True)
+    if not place.any():
+        place = np.random.default_rng(SEED).permutation(len(blocks))
     return np.asarray(place * FOLDS // (place.max() + 1), np.int64)
 
 
@@ -85,12 +88,12 @@ def _numbers(part: Reference) -> _Fitted:
     error, fold = part.target - part.chunk.predicted, _fold(part.blocks)
     losses, distances = _forests(part, error**2, fold), _forests(part, np.abs(error), fold)
     fitted = [Estimator("regression", (), *pair) for pair in zip(losses, distances, strict=True)]
-    off, square = 0.0, 1e-300
+    off = square = 0.0
     for number in np.unique(fold):
         here = np.flatnonzero(fold == number)
         told = fitted[1 + number].expect(part.chunk.take(here)).losses
         off, square = off + float(((error[here] ** 2 - told) ** 2).sum()), square + float((told**2).sum())
-    fitted = [replace(one, ratio=off / square) for one in fitted]
+    fitted = [replace(one, ratio=off / square if square else 0.0) for one in fitted]
     return _Fitted(fitted[0], fitted[1:], fold)
 
 
