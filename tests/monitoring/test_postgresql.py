@@ -1,5 +1,7 @@
 """The same promises on PostgreSQL."""
 
+import asyncio
+
 from millrace_monitoring.notices import queries
 
 from .others import listening
@@ -25,6 +27,23 @@ async def test_days_close_and_alarms_open_once_on_postgresql(running, settings, 
         counts = (await service.call("GET", "/v1/monitors/sales"))["counts"]
         assert (counts["labelled"], counts["logged"], counts["written"]) == (180, 180, 180)
         await service.call("DELETE", "/v1/monitors/sales", expect=204)
+
+
+async def test_many_who_put_the_same_channel_and_subscription_at_once_all_succeed_on_postgresql(
+    desk, database
+):
+    def hook(number):
+        return {"webhook": {"url": f"https://ops{number}.example/in"}}
+
+    async with desk(database_url=database) as told:
+        put = told.service.http.put
+        for _ in range(3):
+            channels = [put("/v1/channels/ops", json=hook(number)) for number in range(4)]
+            whose = [{"notify": {"channels": [{"name": "own"} | hook(number)]}} for number in range(4)]
+            subscriptions = [put("/v1/subscriptions/sales", json=body) for body in whose]
+            answers = await asyncio.gather(*channels, *subscriptions)
+            assert [answer.status_code for answer in answers] == [200] * 4 + [204] * 4
+        assert len(await told.service.call("GET", "/v1/channels")) == 2
 
 
 async def test_people_are_told_once_and_held_back_on_postgresql(desk, database, clock):

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import JSON, Select, delete, insert, select, type_coerce
+from sqlalchemy import JSON, Select, delete, select, type_coerce
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.notices import Channel, Notify
 from millrace_core.errors import NotFound
 from millrace_core.log import log
 from millrace_monitoring.notices.tables import ProjectChannel, Subscription
+from millrace_monitoring.tables import Table
 
 UNSEEN = {"synchronize_session": False}
 """Rows are changed where they are; none is read for it, which may be none that can be read."""
@@ -55,16 +57,24 @@ async def channels(
 
 async def subscribe(session: AsyncSession, project: str, loop: str, notify: Notify) -> None:
     """Whatever was stored of the loop before; it need not be readable."""
-    mine = (Subscription.project == project, Subscription.loop == loop)
-    await session.execute(delete(Subscription).where(*mine), execution_options=UNSEEN)
-    await session.execute(insert(Subscription).values(project=project, loop=loop, notify=notify, gone=False))
+    await _put(
+        session, Subscription, ("project", "loop"), project=project, loop=loop, notify=notify, gone=False
+    )
 
 
 async def put_channel(session: AsyncSession, project: str, name: str, channel: Channel) -> None:
     """Whatever was stored under the name before; it need not be readable."""
-    mine = (ProjectChannel.project == project, ProjectChannel.name == name)
-    await session.execute(delete(ProjectChannel).where(*mine), execution_options=UNSEEN)
-    await session.execute(insert(ProjectChannel).values(project=project, name=name, channel=channel))
+    await _put(session, ProjectChannel, ("project", "name"), project=project, name=name, channel=channel)
+
+
+async def _put(session: AsyncSession, table: type[Table], key: tuple[str, ...], **values: object) -> None:
+    """In one statement, which waits for who puts the same row now, and is the later one."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    row = dialect.insert(table).values(**values)
+    changed = {name: column for name, column in row.excluded.items() if name not in key}
+    await session.execute(
+        row.on_conflict_do_update(index_elements=key, set_=changed), execution_options=UNSEEN
+    )
 
 
 async def remove_channel(session: AsyncSession, project: str, name: str) -> None:
