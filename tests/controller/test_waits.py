@@ -1,6 +1,9 @@
 """Alarms are answered, and a run that tells nothing new is not opened: said where people look, and recorded."""
 
+import pytest
+
 from millrace_contracts.closings import ClosedDay
+from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import news
 from millrace_controller.runs import queries as runs
@@ -139,6 +142,30 @@ async def test_a_run_that_failed_behind_its_gates_is_no_reason_to_open_none(plat
         run.state = State.FAILED
     await closed(loop, *range(11, 21), rows=0, labelled=0)
     assert len(await loop.runs()) == len(before) + 1
+
+
+@pytest.mark.parametrize(
+    ("said", "runs_then"),
+    [
+        ({"verdict": "passed"}, 3),
+        ({"verdict": "failed", "back": 1}, 3),
+        ({"verdict": "inconclusive"}, 2),
+        (None, 3),
+    ],
+)
+async def test_an_alarm_whose_run_failed_behind_its_gates_opens_another_unless_they_said_no(
+    platform, said, runs_then
+):
+    loop = await started(platform, **ANSWERED)
+    loop.world.losses = lambda dataset, run: (20.0, 10.0)
+    await closed(loop, 5, alarms=[alarm(5)], open=[alarm(5)])
+    async with loop.services.sessions.begin() as session:
+        known = await lookup.get(session, "default", "sales")
+        run = await runs.get(session, known, 2)
+        run.state = State.FAILED
+        run.verdict = None if said is None else GatesVerdict(**{"reason": "because", "gates": []} | said)
+    await closed(loop, *range(6, 12), open=[alarm(5)])
+    assert len(await loop.runs()) == runs_then
 
 
 async def test_after_a_graph_from_elsewhere_a_schedule_trains_on_the_same_data(platform):

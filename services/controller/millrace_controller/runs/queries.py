@@ -90,13 +90,17 @@ async def newest(session: AsyncSession, loop: Loop) -> Run | None:
 
 
 async def failed(session: AsyncSession, last: Run | None) -> FailedRun | None:
-    """The *last* run, if it failed before its gates spoke."""
-    if last is None or last.state != State.FAILED or last.verdict is not None:
+    """The *last* run, if it failed and what its gates called for, if they spoke, was not done."""
+    if last is None or last.state != State.FAILED or states.answers(last.state, last.verdict):
         return None
-    came_to_nothing = Run.state.in_((State.FAILED, State.REFUSED))
-    spoken = (Run.loop_id == last.loop_id, Run.number < last.number, ~came_to_nothing)
-    newest = select(Run.opened_at).where(*spoken).order_by(Run.number.desc()).limit(1)
-    return FailedRun(last.number, (await session.scalars(newest)).first())
+    earlier = (Run.loop_id == last.loop_id, Run.number < last.number)
+    newest = select(Run.state, Run.verdict, Run.opened_at).where(*earlier).order_by(Run.number.desc())
+    rows = await session.stream(newest)
+    try:
+        spoken = (opened_at async for state, verdict, opened_at in rows if states.answers(state, verdict))
+        return FailedRun(last.number, await anext(spoken, None))
+    finally:
+        await rows.close()
 
 
 async def by_key(session: AsyncSession, loop_id: int, key: str) -> Run | None:

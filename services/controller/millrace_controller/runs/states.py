@@ -3,9 +3,10 @@
 from millrace_contracts.loop_runs import LoopRunState as State
 from millrace_contracts.loop_runs import Traffic
 from millrace_contracts.rollouts import RolloutState
+from millrace_contracts.verdicts import GatesVerdict
 from millrace_core.errors import Conflict
 
-__all__ = ["ALLOWED", "BUSY", "IN_FLIGHT", "State", "check", "moves"]
+__all__ = ["ALLOWED", "BUSY", "IN_FLIGHT", "State", "answers", "check", "moves"]
 
 ALLOWED: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.RUNNING, State.FAILED}),
@@ -43,6 +44,17 @@ def moves(state: str, traffic: Traffic | None) -> bool:
     if state != State.ROLLING_OUT:
         return state in BUSY
     return traffic is None or traffic.steps == 0 or traffic.state == RolloutState.LOADING
+
+
+def answers(state: str, verdict: GatesVerdict | None) -> bool:
+    """Whether a run came to something, so that it answers what called for it.
+
+    One that failed does if its gates had said no by then: it would have changed nothing. A candidate that had passed,
+    or a way back, was lost with it.
+    """
+    if state != State.FAILED:
+        return state != State.REFUSED
+    return verdict is not None and verdict.verdict != "passed" and verdict.back is None
 
 
 def check(old: State, new: State) -> None:

@@ -32,7 +32,7 @@ class LoopFacts:
     is open. active: not paused by a person. changed: the generation of a spec for which no run was opened yet, if there
     is one. data: number of the newest dataset version; 0 while there is none. same_as: the last run, if one that is
     opened now would have its data and its document. passed_at: the schedule's last turn that found nothing new. failed:
-    the last run, if it ended without having judged anything.
+    the last run, if it failed before what its gates called for was done.
     """
 
     champion: int | None
@@ -179,7 +179,7 @@ def calling(spec: Spec, loop: LoopFacts, day: ClosedDay) -> OpenedAlarm | None:
 def _answered(spec: Spec, loop: LoopFacts, alarm: OpenedAlarm, day: ClosedDay) -> bool:
     """Whether a run was opened since the alarm was; an alarm has one run, which knows all that had raised it.
 
-    A run that failed knows nothing: the alarm calls for another when the cool-down is over.
+    A run that failed has changed nothing: the alarm calls for another when the cool-down is over.
     """
     since = loop.opened_at if loop.failed is None else loop.failed.before
     if alarm in day.alarms or since is None:
