@@ -20,7 +20,7 @@ def test_a_guess_and_what_a_person_says_are_told_apart():
     ]
     price, kind = columns(SimpleNamespace(contract=contract, declared=contract, data_schema=schema))
     assert (price["guessed"], price["said"]) == (True, "")
-    assert price["rules"] == "minimum 1.0, maximum 2.0, outside_at_most 0.01, missing_at_most 0.05"
+    assert price["rules"] == "minimum 1.0; maximum 2.0; outside_at_most 0.01; missing_at_most 0.05"
     assert (kind["guessed"], kind["said"]) == (False, kind["rules"])
     assert "minimum" not in kind["rules"]
     (learned, _) = columns(SimpleNamespace(contract=contract, declared=None, data_schema=schema))

@@ -6,7 +6,7 @@ from millrace_console.drawing import fit
 from millrace_console.drawing.bars import bars
 from millrace_console.drawing.heat import heat, weeks
 from millrace_console.drawing.story import story
-from millrace_contracts.closings import DriftRead
+from millrace_contracts.closings import DriftRead, widest
 from millrace_contracts.estimates import EstimatedMetric, EstimatedSpan
 from millrace_contracts.fits import CalibrationCurve, CalibrationPoint, ErrorSpan
 from millrace_contracts.overviews import DayPoint
@@ -25,6 +25,22 @@ def test_a_week_has_the_most_that_a_feature_moved_on_its_days():
     assert [(week.monday, week.psi) for week in found] == [
         (FIRST, {"a": 0.3, "b": 0.02}), (FIRST + timedelta(days=7), {"a": 0.02}),
     ]  # fmt: skip
+
+
+def test_a_window_that_has_just_begun_knows_one_weekday_and_is_not_shown_as_drift():
+    begun = [
+        DriftRead(
+            day=FIRST + timedelta(days=n),
+            champion=1,
+            days=n % 7 + 1,
+            psi={"weekday": 6 / (n % 7 + 1)},
+            window=None,
+        )
+        for n in range(14)
+    ]
+    assert [week.psi["weekday"] for week in weeks(begun)] == [6 / 7, 6 / 7]
+    assert [one.day.day for one in widest(begun)] == [10, 17]
+    assert widest([]) == []
 
 
 def test_drift_is_shaded_by_its_steps_and_told_in_words():

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from millrace_console import stamps
 from millrace_console.asking import lacks
+from millrace_contracts.digits import legible
 
 TEMPLATES = Path(__file__).parent / "templates"
 DASH = "–"
@@ -62,7 +63,7 @@ def day(at: datetime | date | None) -> Markup | str:
 
 def number(value: float | None, digits: int = 4) -> str:
     """A number with so many significant digits; a dash for none."""
-    return DASH if value is None else f"{value:.{digits}g}"
+    return DASH if value is None else legible(value, digits)
 
 
 def count(value: int | None) -> str:

@@ -8,6 +8,7 @@ from millrace import surroundings
 from millrace.approved import told as approved
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import DecisionRead
+from millrace_contracts.digits import legible
 from millrace_contracts.variants import BASE_TARGET
 
 Lines = list[str]
@@ -284,7 +285,7 @@ def _numbers(values: Document) -> list[tuple[str, object]]:
 def _number(value: object) -> str:
     if not _is_number(value):
         return "unknown"
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
+    return f"{value:.0f}" if float(value).is_integer() else legible(value)
 
 
 def _span(seconds: float) -> str:

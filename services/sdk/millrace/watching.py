@@ -12,6 +12,7 @@ from millrace.client import ApiError, Millrace
 from millrace.transport.answers import Event, read
 from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosingRead
+from millrace_contracts.digits import legible
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.jobs import JobProgress
 from millrace_contracts.loop_runs import LoopRunRead
@@ -143,7 +144,7 @@ def plain(message: str) -> str:
         return message
     if not isinstance(found, dict) or not all(_is_number(value) for value in found.values()):
         return message
-    return ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+    return ", ".join(f"{name} {legible(value)}" for name, value in found.items())
 
 
 class Follower:

@@ -135,11 +135,11 @@ def _rules(rules: Document) -> str:
         for name, value in rules.items()
         if name not in hidden and value is not None and USUAL.get(name) != value
     }
-    return ", ".join(f"{name} {_short(value)}" for name, value in kept.items())
+    return "; ".join(f"{name} {_short(value)}" for name, value in kept.items())
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 80 else text[:79] + "…"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from millrace_console.drawing.scale import Scale, line, round_numbers, rule, svg, text
+from millrace_contracts.digits import legible
 from millrace_contracts.fits import CalibrationCurve, ErrorSpan
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 300.0, 70.0, 20.0, 26.0, 46.0
@@ -47,19 +48,21 @@ def errors(spans: Sequence[ErrorSpan]) -> Markup | None:
     parts = [text(LEFT, 14, "answer minus truth", kind="axis")]
     for value in round_numbers(up.low, up.high):
         y = up.at(value)
-        parts += [rule(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 6, y + 4, f"{value:g}", "end")]
+        parts += [rule(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 6, y + 4, legible(value), "end")]
     parts.append(rule(LEFT, up.at(0), WIDTH - RIGHT, up.at(0), "zero"))
     for place, item in enumerate(spans):
         x = across.at(place + 0.5)
-        of = f"answers {item.lowest:.4g} to {item.highest:.4g}"
-        words = f"{of}: error {item.p50:.4g}, four of five from {item.p10:.4g} to {item.p90:.4g}"
+        of = f"answers {legible(item.lowest)} to {legible(item.highest)}"
+        words = (
+            f"{of}: error {legible(item.p50)}, four of five from {legible(item.p10)} to {legible(item.p90)}"
+        )
         parts += [
             rule(x, up.at(item.p10), x, up.at(item.p90), "interval inconclusive"),
             DOT.format("dot", x, up.at(item.p50), words),
-            text(x, HEIGHT - 24, f"{item.lowest:.3g}", "middle"),
+            text(x, HEIGHT - 24, legible(item.lowest, 3), "middle"),
         ]
     parts.append(text((LEFT + WIDTH) / 2, HEIGHT - 6, "tenths of the answers, from", "middle", "axis"))
     worst = max(spans, key=lambda item: abs(item.p50))
-    most = f"{abs(worst.p50):.3g}, for answers from {worst.lowest:.4g}"
+    most = f"{legible(abs(worst.p50), 3)}, for answers from {legible(worst.lowest)}"
     told = f"Errors by tenths of the answers; the median is at most {most}"
     return svg(WIDTH, HEIGHT, told, parts)

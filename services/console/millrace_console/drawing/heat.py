@@ -1,5 +1,6 @@
 """Drift by feature and week: how far each feature has moved, as shades that are told in words, too."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,7 +8,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from millrace_console.drawing.scale import svg, text
-from millrace_contracts.closings import DriftRead
+from millrace_contracts.closings import DriftRead, widest
 
 WIDTH, ROW, LEFT, TOP, BOTTOM, GAP = 960.0, 24.0, 190.0, 6.0, 26.0, 1.5
 FEATURES, WEEKS = 12, 53
@@ -21,7 +22,7 @@ CELL = Markup(
 
 @dataclass(frozen=True)
 class Week:
-    """The largest PSI of each feature on the days of a week."""
+    """The largest PSI of each feature in a week, of the windows of most days."""
 
     monday: date
     psi: dict[str, float]
@@ -29,14 +30,19 @@ class Week:
 
 def weeks(days: Sequence[DriftRead]) -> list[Week]:
     """Days by week, in order; a week without any is left out."""
-    found: dict[date, dict[str, float]] = {}
+    by_week: dict[date, list[DriftRead]] = defaultdict(list)
     for day in days:
-        if not day.psi:
-            continue
-        mine = found.setdefault(day.day - timedelta(days=day.day.weekday()), {})
+        if day.psi:
+            by_week[day.day - timedelta(days=day.day.weekday())].append(day)
+    return [Week(monday, _most(widest(by_week[monday]))) for monday in sorted(by_week)][-WEEKS:]
+
+
+def _most(days: Sequence[DriftRead]) -> dict[str, float]:
+    most: dict[str, float] = {}
+    for day in days:
         for name, psi in day.psi.items():
-            mine[name] = max(psi, mine.get(name, 0.0))
-    return [Week(monday, found[monday]) for monday in sorted(found)][-WEEKS:]
+            most[name] = max(psi, most.get(name, 0.0))
+    return most
 
 
 def heat(shown: Sequence[Week]) -> Markup | None:

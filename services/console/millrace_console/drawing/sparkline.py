@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from millrace_console.drawing.scale import Scale, line, rule, svg
+from millrace_contracts.digits import legible
 
 WIDTH, HEIGHT, EDGE = 132.0, 30.0, 3.0
 
@@ -33,5 +34,6 @@ def sparkline(losses: Sequence[float | None], baseline: float | None) -> Markup 
 
 
 def _told(known: list[float], baseline: float | None) -> str:
-    words = f"Error over {len(known)} days, from {min(known):.4g} to {max(known):.4g}, last {known[-1]:.4g}"
-    return words if baseline is None else f"{words}; normal is {baseline:.4g}"
+    lowest, highest, last = (legible(value) for value in (min(known), max(known), known[-1]))
+    words = f"Error over {len(known)} days, from {lowest} to {highest}, last {last}"
+    return words if baseline is None else f"{words}; normal is {legible(baseline)}"

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from millrace_console.drawing.expected import foreseen
 from millrace_console.drawing.scale import Point, Scale, dates, line, round_numbers, rule, svg, text
+from millrace_contracts.digits import legible
 from millrace_contracts.estimates import EstimatedSpan
 from millrace_contracts.overviews import DayPoint
 
@@ -95,7 +96,7 @@ def _frame(first: date, last: date, across: Scale, up: Scale, unit: str) -> list
     parts = [text(LEFT, 14, unit, kind="axis")]
     for value in round_numbers(up.low, up.high):
         y = up.at(value)
-        parts += [rule(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 6, y + 4, f"{value:g}", "end")]
+        parts += [rule(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 6, y + 4, legible(value), "end")]
     for day, words in dates(first, last):
         x = across.at(day.toordinal())
         if x < WIDTH - RIGHT - 20:

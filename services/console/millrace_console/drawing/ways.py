@@ -9,6 +9,7 @@ from millrace.backtests.variants import DECLARED
 from millrace_console.drawing.scale import Scale, line, round_numbers, rule, svg, text
 from millrace_console.drawing.story import SHAPES, What
 from millrace_contracts.backtests import PolicyLoss
+from millrace_contracts.digits import legible
 
 WIDTH, HEIGHT = 960.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 14.0, 40.0, 44.0
@@ -60,7 +61,7 @@ def _frame(months: Sequence[str], across: Scale, up: Scale, unit: str) -> list[M
         parts += [line([(x, 10), (x + 26, 10)], style), text(x + 32, 14, name)]
     for value in round_numbers(up.low, up.high):
         y = up.at(value)
-        parts += [rule(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 6, y + 4, f"{value:g}", "end")]
+        parts += [rule(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 6, y + 4, legible(value), "end")]
     step = max(1, -(-len(months) // LABELS))
     parts += [
         text(across.at(place), HEIGHT - 4, months[place], "middle") for place in range(0, len(months), step)

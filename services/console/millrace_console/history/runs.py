@@ -7,6 +7,7 @@ from millrace.aio import AsyncMillrace
 from millrace.watching import plain
 from millrace_console.asking import Asked
 from millrace_contracts.bodies import Document
+from millrace_contracts.digits import legible
 from millrace_contracts.jobs import JobRead, TrialRead
 from millrace_contracts.loop_runs import LoopRunRead
 
@@ -102,4 +103,4 @@ def _leader(trial: TrialRead) -> Leader | None:
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return legible(value) if isinstance(value, float) else str(value)

@@ -74,9 +74,8 @@ def _triggers(loop: LoopRead, spec: Spec) -> list[str]:
         told.append("New rows open a run once there are enough of them.")
     if spec.switch_back.enabled and loop.archive and spec.data.event_time is not None:
         versions = ", ".join(map(str, loop.archive))
-        told.append(
-            f"Versions {versions} are compared with the champion on each closed day, and may come back."
-        )
+        compared = f"Versions {versions} are" if len(loop.archive) > 1 else f"Version {versions} is"
+        told.append(f"{compared} compared with the champion on each closed day, and may come back.")
     return told
 
 

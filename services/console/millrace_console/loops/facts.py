@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from millrace.aio import AsyncMillrace
 from millrace_console.asking import Asked
 from millrace_contracts.alarms import AlarmRead
-from millrace_contracts.closings import ClosingRead, DriftRead
+from millrace_contracts.closings import ClosingRead, DriftRead, widest
 from millrace_contracts.decisions import DecisionRead, Kind
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.estimates import Estimates
@@ -19,7 +19,7 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 NEWEST = 300
 """Decisions of a kind that are looked at."""
-DRIFT_DAYS, LATELY, FEATURES = 371, 3, 8
+DRIFT_DAYS, DRIFTED, LATELY, FEATURES = 371, 31, 3, 8
 """Days of drift that are drawn at most; days among which the last closed one is looked for."""
 
 
@@ -40,9 +40,14 @@ class Facts:
         """The last closed day that has rows, of the last few."""
         return next((item for item in reversed(self.closed) if item.rows), None)
 
+    def moved(self) -> DriftRead | None:
+        """The champion's drift as of the last closed day on which its running window had most days."""
+        lately = [item for item in self.drift if item.psi][-DRIFTED:]
+        return next(reversed(widest(item for item in lately if item.champion == lately[-1].champion)), None)
+
     def worst(self) -> list[tuple[str, float]]:
-        """The features that have moved most, as of the last closed day with rows."""
-        last = next((item for item in reversed(self.drift) if item.psi), None)
+        """The features that have moved most in it."""
+        last = self.moved()
         return sorted(last.psi.items(), key=lambda item: -item[1])[:FEATURES] if last else []
 
 

@@ -71,6 +71,7 @@ async def one(
         "endpoint": facts.endpoint,
         "days": days,
         "drift": facts.worst(),
+        "moved": facts.moved(),
         "heat": heat(weeks(facts.drift)),
         "quality": told.quality(facts.last()),
         "slices": told.slices(facts.last()),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.digits import legible
 from millrace_contracts.predictions import CellValue
 from millrace_contracts.signature import Input, Signature
 from millrace_core.errors import BadInput, FieldError
@@ -45,7 +46,7 @@ def _cell(place: int, item: Input, rules: Document) -> Cell:
     )
     low, high = rules.get("minimum"), rules.get("maximum")
     hint = (
-        f"{low:g} to {high:g} so far"
+        f"{legible(low)} to {legible(high)} by the contract"
         if isinstance(low, int | float) and isinstance(high, int | float)
         else ""
     )

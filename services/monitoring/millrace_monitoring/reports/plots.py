@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 from millrace.pages import Html, figures
 from millrace.pages.figures import BLUE, GREY, INK, RED
-from millrace_contracts.closings import ClosingRead, DriftWindow
+from millrace_contracts.closings import ClosingRead, DriftStanding, DriftWindow, widest
 
 WEEK = 7
 MOST = 20
@@ -111,11 +112,12 @@ def _gains(days: Days, number: int) -> list[tuple[date, float]]:
 
 
 def drift_map(days: Days) -> Html | None:
-    """PSI by feature and week: the last value of each week, the most drifting features first; None without any."""
-    weeks: dict[date, dict[str, float]] = {}
+    """PSI by feature and week: of its last widest window, the most drifting features first; None without any."""
+    readings: dict[date, list[DriftStanding]] = defaultdict(list)
     for item in days:
         if item.drift.psi:
-            weeks[date.fromordinal(item.day.toordinal() // WEEK * WEEK)] = item.drift.psi
+            readings[date.fromordinal(item.day.toordinal() // WEEK * WEEK)].append(item.drift)
+    weeks = {monday: widest(several)[-1].psi or {} for monday, several in readings.items()}
     peaks: dict[str, float] = {}
     for psi in weeks.values():
         for name, value in psi.items():

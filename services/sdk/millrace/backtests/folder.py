@@ -8,6 +8,7 @@ from millrace.backtests.told import HINDSIGHT, NEVER, Comparison, Line, decided,
 from millrace.backtests.variants import DECLARED, MONTHLY
 from millrace.pages import Html, figures
 from millrace_contracts.backtests import BacktestFound, PolicyLoss
+from millrace_contracts.digits import legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +93,7 @@ def _decided(found: BacktestFound) -> Html:
 
 
 def _shown(value: float | None) -> str:
-    return "—" if value is None else f"{value:.4g}"
+    return "—" if value is None else legible(value)
 
 
 def paint(axes: "Axes", found: Comparison) -> None:

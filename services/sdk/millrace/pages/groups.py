@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from millrace.pages.page import Html, quiet, section, table
+from millrace_contracts.digits import legible
 from millrace_contracts.fairness import FairnessEvaluation, GroupEvaluation, GroupMetric
 
 TITLE = "Groups of protected attributes"
@@ -58,8 +59,8 @@ def _gap(line: GroupEvaluation, item: GroupMetric) -> tuple[str, str | None]:
 
 
 def _bounds(lower: float | None, upper: float | None) -> str | None:
-    return None if lower is None or upper is None else f"{lower:.3g} to {upper:.3g}"
+    return None if lower is None or upper is None else f"{legible(lower, 3)} to {legible(upper, 3)}"
 
 
 def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3g}"
+    return None if value is None else legible(value, 3)
