@@ -1,8 +1,15 @@
 """A replay's days, judged ahead as a block, are those that close one by one; what is only looked at changes nothing."""
 
+import asyncio
 from datetime import timedelta
 
 import numpy as np
+import pytest
+
+from millrace_contracts.monitors import ArchivedVersion
+from millrace_monitoring.closing import looking_ahead
+from millrace_monitoring.closing.loading import load
+from millrace_monitoring.graphs import running
 
 from .sales import START, labels_of, monitor, rows_of, table_of_day
 
@@ -103,6 +110,69 @@ async def test_looking_ahead_closes_nothing_and_decides_nothing(service):
     assert await service.call("GET", "/v1/monitors/block/days") == before
     assert (await service.call("GET", "/v1/alarms", params={"endpoint": "block"}))["items"] == []
     assert service.registry.decisions == {}
+
+
+async def test_looking_ahead_holds_nobody_elses_days(service, monkeypatch):
+    for endpoint in ("looked", "other"):
+        await declared(service, endpoint)
+        await sent(service, endpoint, [0])
+        await complete(service, endpoint, 0)
+        await sent(service, endpoint, [1, 2])
+    begun, goes_on, usual = asyncio.Event(), asyncio.Event(), looking_ahead.judged
+
+    async def slowly(*given):
+        begun.set()
+        await goes_on.wait()
+        return await usual(*given)
+
+    monkeypatch.setattr(looking_ahead, "judged", slowly)
+    looks = asyncio.create_task(ahead(service, "looked", 2))
+    await begun.wait()
+    through = {"labels": [], "complete_through": (START + timedelta(days=3)).isoformat()}
+    await service.call("POST", "/v1/monitors/looked/labels", json=through)
+    assert len(await complete(service, "other", 2)) == 3
+    goes_on.set()
+    assert len(await looks) == 2
+    assert len(await service.closed(3, "looked")) == 3, "its turn comes when the look is over"
+
+
+async def test_a_graph_that_is_judged_with_stays_ready_whatever_else_is_loaded(service, monkeypatch):
+    monkeypatch.setattr(running, "SESSIONS", 1)
+    versions = [
+        await load(service.app.state.services, "default", ArchivedVersion.model_validate(one))
+        for one in (service.registry.version(1, 2.0), service.registry.version(2, 3.5))
+    ]
+    columns = {"price": np.ones(2, np.float32), "shop_name": np.array(["north"] * 2, object)}
+    graphs = service.app.state.services.graphs
+    first = graphs.score(versions[0].digest("model"), columns, 2)
+    assert first.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+async def test_of_a_monitor_that_is_removed_no_judged_day_stays_in_memory(service, monkeypatch, meanwhile):
+    await declared(service, "block")
+    await sent(service, "block", [0])
+    await complete(service, "block", 0)
+    await sent(service, "block", [1, 2])
+    usual = looking_ahead.judged
+
+    async def remove():
+        await service.call("DELETE", "/v1/monitors/block", expect=204)
+
+    async def removed(*given):
+        shut = await usual(*given)
+        await remove()
+        return shut
+
+    if meanwhile:
+        monkeypatch.setattr(looking_ahead, "judged", removed)
+        body = {"through": (START + timedelta(days=3)).isoformat()}
+        await service.call("POST", "/v1/monitors/block/days:ahead", expect=404, json=body)
+    else:
+        assert len(await ahead(service, "block", 2)) == 2
+        await remove()
+    services = service.app.state.services
+    assert (services.ahead, services.watched) == ({}, {})
 
 
 async def test_what_is_sent_after_a_look_is_judged_as_well(service):

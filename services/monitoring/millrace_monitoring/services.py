@@ -1,6 +1,5 @@
 """What monitoring has at hand besides core's part: rows and days, models and baselines, and what wakes whom."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from millrace_monitoring.graphs.files import FetchedFiles
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.settings import MonitoringSettings
 from millrace_monitoring.short_days import KeptDays
-from millrace_monitoring.wakeups import Reception, Recounts, Wakeups
+from millrace_monitoring.wakeups import Locks, Reception, Recounts, Wakeups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +39,14 @@ class Services(services.Services):
     """Closed days in short."""
     ahead: dict[tuple[str, str], object]
     """Days of replays that were judged before they are due, by project and endpoint: see `closing.ahead`."""
-    segments_lock: asyncio.Lock
-    """Held while a day closes or segments are merged, so that neither changes what the other reads."""
+    segments_locks: Locks
+    """An endpoint's is held while a day closes or segments are merged, so that neither changes what the other reads."""
+
+    async def forget(self, project: str, endpoint: str) -> None:
+        """Nobody watches the endpoint any more: nothing stays in memory that is about it alone."""
+        for kept in (self.watched, self.ahead):
+            kept.pop((project, endpoint), None)  # type: ignore[attr-defined]
+        self.recounts.forget(project, endpoint)
 
 
 def make(core: services.Services) -> Services:
@@ -51,6 +56,7 @@ def make(core: services.Services) -> Services:
     files = FetchedFiles(
         Store(f"file://{settings.folder / 'models'}", settings.lasting), core.clients.registry
     )
+    wakeups = Wakeups()
     return Services(
         **vars(core),
         store=Store(settings.storage_url, settings.lasting),
@@ -58,13 +64,13 @@ def make(core: services.Services) -> Services:
         graphs=Graphs(files),
         baselines=Baselines(files),
         explainers=Explainers(files, core.clients.registry, settings.explain_seconds),
-        wakeups=Wakeups(),
+        wakeups=wakeups,
         recounts=Recounts(),
         reception=Reception(),
         watched={},
         glances=KeptDays(),
         ahead={},
-        segments_lock=asyncio.Lock(),
+        segments_locks=Locks(wakeups.due),
     )
 
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 RECOUNT_SECONDS = 1.0
 """Least time between two counts of the labels of a day that waits for them."""
@@ -40,6 +43,42 @@ class Recounts:
         if last_day == day and now - last < RECOUNT_SECONDS:
             return False
         self._last[project, endpoint] = (day, now)
+        return True
+
+    def forget(self, project: str, endpoint: str) -> None:
+        """Nobody watches the endpoint any more."""
+        self._last.pop((project, endpoint), None)
+
+
+class Locks:
+    """One lock an endpoint, of its stored rows; one that nobody holds or waits for is forgotten.
+
+    Args:
+        due: set when an endpoint is free again that somebody passed by.
+    """
+
+    def __init__(self, due: asyncio.Event) -> None:
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._due, self._passed = due, set[tuple[str, str]]()
+
+    @asynccontextmanager
+    async def of(self, project: str, endpoint: str) -> AsyncIterator[None]:
+        """Hold the endpoint's, once nobody else does."""
+        lock = self._locks.setdefault((project, endpoint), asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if (project, endpoint) in self._passed:
+                self._passed.discard((project, endpoint))
+                self._due.set()
+
+    def passes_by(self, project: str, endpoint: str) -> bool:
+        """Whether somebody holds it; if so, *due* is set when it is free."""
+        lock = self._locks.get((project, endpoint))
+        if lock is None or not lock.locked():
+            return False
+        self._passed.add((project, endpoint))
         return True
 
 

@@ -54,7 +54,10 @@ async def close_due(services: Services) -> int:
 
 
 async def _close_next(services: Services, project: str, endpoint: str) -> bool:
-    async with services.segments_lock:
+    """Not while somebody else has its rows: other endpoints do not wait for that."""
+    if services.segments_locks.passes_by(project, endpoint):
+        return False
+    async with services.segments_locks.of(project, endpoint):
         return await close_next(services, project, endpoint)
 
 

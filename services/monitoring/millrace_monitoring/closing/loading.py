@@ -16,6 +16,7 @@ async def load(services: Services, project: str, item: ArchivedVersion) -> Versi
     if item.files.find("model") is None:
         return replace(bare, broken="it has no graph")
     broken = await why_not(services.graphs.load(project, bare.digest("model")))
+    bare = replace(bare, ready=services.graphs.held(bare.digest("model")))
     digest = item.files.find("baseline")
     if broken is None and digest is not None:
         broken = await why_not(services.baselines.read(project, digest))

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 
 from millrace_contracts.closings import ClosedDay
-from millrace_core.errors import Conflict
+from millrace_core.errors import Conflict, NotFound
 from millrace_monitoring.closing import ahead, queries
 from millrace_monitoring.closing.ahead import Ahead
 from millrace_monitoring.closing.controller import judged, widened
@@ -21,7 +21,7 @@ async def look(services: Services, project: str, endpoint: str, through: datetim
 
     Raises: NotFound; Conflict for a monitor that is no replay's: what comes there is not known beforehand.
     """
-    async with services.segments_lock:
+    async with services.segments_locks.of(project, endpoint):
         async with services.readers() as session:
             monitor = await monitors.get(session, project, endpoint)
         if monitor.declared.mode != "backtest":
@@ -30,7 +30,19 @@ async def look(services: Services, project: str, endpoint: str, through: datetim
         if not shut:
             return []
         ahead.keep(services, Ahead(stretch, shut))
-        return await _told(services, monitor, shut)
+        days = await _told(services, monitor, shut)
+        await _still_watched(services, project, endpoint)
+        return days
+
+
+async def _still_watched(services: Services, project: str, endpoint: str) -> None:
+    """Nothing is kept of a monitor that was removed meanwhile. Raises: NotFound for one."""
+    try:
+        async with services.readers() as session:
+            await monitors.get(session, project, endpoint)
+    except NotFound:
+        await services.forget(project, endpoint)
+        raise
 
 
 async def _block(services: Services, monitor: Monitor, through: datetime) -> tuple[Stretch, list[Shut]]:

@@ -1,7 +1,7 @@
 """The versions that are scored on a day, and which of their graphs may be judged on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -38,6 +38,8 @@ class Version:
     """Why it cannot be scored, if so."""
     classes: Sequence[ClassValue] | None = None
     """What it answers for; None: what the endpoint's signature says."""
+    ready: object = field(default=None, repr=False, compare=False)
+    """Its loaded graph, which stays ready as long as the version is judged."""
     variant: str = BASE
     """Which form of it serves; the graph before the holdout has one form."""
 

@@ -133,7 +133,7 @@ async def _waiting(services: Services, monitor: Monitor) -> list[Day]:
 async def _open(services: Services, monitor: Monitor, day: Day) -> EstimatedDay | None:
     """The estimate of a day that waits; None if nothing has changed since the last one."""
     project, endpoint, spec = monitor.project, monitor.endpoint, monitor.declared
-    async with services.segments_lock:
+    async with services.segments_locks.of(project, endpoint):
         async with services.readers() as session:
             stored = await ingest.spanning(session, project, endpoint, day.begin, day.end)
             known = await queries.days(session, project, endpoint, day.date, day.date + timedelta(days=1))

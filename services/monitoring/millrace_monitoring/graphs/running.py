@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from math import prod
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -28,25 +29,29 @@ MISSING = {
 
 
 class Graphs:
-    """ONNX graphs ready to run, each in one thread; the least used one is dropped."""
+    """ONNX graphs ready to run, each in one thread; the least used one is dropped, unless somebody holds it."""
 
     def __init__(self, files: FetchedFiles) -> None:
         self._files = files
         self._sessions: OrderedDict[str, Any] = OrderedDict()
+        self._held: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._lock = threading.Lock()
 
     async def load(self, project: str, digest: str) -> None:
         """Make a graph of the project's ready (errors as of FetchedFiles.read; ValueError if it is no graph)."""
+        session = self.held(digest)
+        if session is None:
+            session = await asyncio.to_thread(_session, await self._files.read(project, digest))
         with self._lock:
-            if digest in self._sessions:
-                self._sessions.move_to_end(digest)
-                return
-        data = await self._files.read(project, digest)
-        session = await asyncio.to_thread(_session, data)
-        with self._lock:
-            self._sessions[digest] = session
+            self._sessions[digest] = self._held[digest] = session
+            self._sessions.move_to_end(digest)
             while len(self._sessions) > SESSIONS:
                 self._sessions.popitem(last=False)
+
+    def held(self, digest: str) -> Any:
+        """A loaded graph: it stays ready as long as somebody has it; None if it is not loaded."""
+        with self._lock:
+            return self._held.get(digest)
 
     def score(self, digest: str, columns: dict[str, np.ndarray], rows: int, width: int = 1) -> np.ndarray:
         """Run a loaded graph on a batch (CPU work: in a thread).
@@ -60,7 +65,7 @@ class Graphs:
         shape = (rows,) if width == 1 else (rows, width)
         if rows == 0:
             return np.empty(shape)
-        return self.answers(self._sessions[digest], columns, rows, width)
+        return self.answers(self._held[digest], columns, rows, width)
 
     @staticmethod
     def session(data: bytes) -> Any:

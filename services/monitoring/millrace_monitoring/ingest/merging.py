@@ -29,7 +29,7 @@ async def merge(services: Services) -> int:
 
 async def _merge(services: Services, project: str, endpoint: str) -> int:
     """One segment instead of the first MANY small ones; not while a day closes, which reads them."""
-    async with services.segments_lock:
+    async with services.segments_locks.of(project, endpoint):
         async with services.readers() as session:
             old = await queries.small(session, project, endpoint, SMALL, MANY)
         data = [await services.store.read(row.digest) for row in old]

@@ -68,6 +68,7 @@ async def remove(
 ) -> None:
     """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
     digests = await queries.remove(session, project, endpoint)
+    after_commit.add_task(services.forget, project, endpoint)
     kept = await queries.referred(session, digests)
     for digest in set(digests) - kept:
         after_commit.add_task(services.store.delete, digest)
