@@ -4,6 +4,7 @@ import gzip
 import json
 from contextlib import nullcontext
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -337,7 +338,7 @@ class Ahead(Loop):
     def monitor(self, loop):
         return self
 
-    event_time_max = None
+    event_time_max, counts = None, SimpleNamespace(logged=0)
 
     def push_rows(self, loop, rows):
         table = pa.ipc.open_stream(rows).read_all()
@@ -399,9 +400,11 @@ def test_days_close_in_blocks_up_to_the_first_that_acts_and_one_by_one_while_a_r
         assert (29, 29) not in loop.blocks
 
 
-@pytest.mark.parametrize(("rows", "room", "most"), [(10, 2**20, 8), (100, 700, 24), (3, 2**20, 4)])
+@pytest.mark.parametrize(
+    ("rows", "room", "most"), [(10, 2**20, 8), (100, 700, 24), (3, 2**20, 3), (100, 1, 1)]
+)
 def test_no_block_is_larger_than_what_monitoring_takes_at_once(history, monkeypatch, rows, room, most):
-    """Days of few rows go together, those of many alone: what is sent has bounds in rows and in bytes."""
+    """Days of few rows go together, one of many in parts: what is sent has bounds in rows and in bytes."""
     monkeypatch.setattr(sending, "ROWS", rows, raising=False)
     monkeypatch.setattr(sending, "BYTES", room, raising=False)
     made, loop = history(days=30), Ahead()
@@ -436,8 +439,25 @@ def test_a_replay_that_was_killed_sends_no_row_again(history):
     made = history(days=30)
     days = made.days()
     loop = Ahead()
-    loop.event_time_max = days[9].end - timedelta(hours=5, minutes=30)
+    loop.event_time_max, loop.counts = (
+        days[9].end - timedelta(hours=5, minutes=30),
+        SimpleNamespace(logged=36),
+    )
     walked(loop, made, before=days[4].end)
     first = int(days[10].rows[0])
     assert loop.sent == [f"row-{place}" for place in range(first, int(days[-1].rows[-1]) + 1)]
     assert f"row-{days[5].rows[0]}" in loop.labelled, "labels are sent again: they may not have come"
+
+
+@pytest.mark.parametrize("logged", [4, 7, 8])
+def test_a_replay_that_was_killed_within_rows_that_happened_at_once_goes_on_within_them(
+    history_of, monkeypatch, logged
+):
+    """Days whose rows all carry midnight, more of them than go at once."""
+    monkeypatch.setattr(sending, "ROWS", 3)
+    lines = [f"2024-04-{1 + number // 4:02d},{number},{number * 2}" for number in range(40)]
+    made, loop = history_of(["at,x,y", *lines]), Ahead()
+    days = made.days()
+    loop.event_time_max, loop.counts = days[1 + (logged - 1) // 4].begin, SimpleNamespace(logged=logged)
+    walked(loop, made)
+    assert loop.sent == [f"row-{place}" for place in range(4 + logged, 40)]

@@ -92,8 +92,9 @@ class Replay:
     def through_days(self, table: Rows, signature: Signature, settled: datetime | None) -> None:
         """Replay what is not *settled* yet."""
         left = [turn for turn in turns(self.days) if settled is None or turn.day.end > settled]
-        before = self.client.monitoring.monitor(self.loop).event_time_max if self.hidden else None
-        sender = Sender(self.client, self.loop, self.spec, self.history, table, signature, before)
+        before = self.client.monitoring.monitor(self.loop) if self.hidden else None
+        first = next((int(day.rows[0]) for day in self.days if len(day.rows)), 0)
+        sender = Sender(self.client, self.loop, self.spec, self.history, table, signature, first, before)
         walk = Walk(self.client, self.loop, sender, self._settled)
         (walk.by_block if self.hidden else walk.by_day)(left)
 
