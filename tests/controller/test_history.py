@@ -70,6 +70,13 @@ class TestEvidence:
         assert self.carried(*before) == [("d1", 1.0)]
         assert self.carried(*before, now=run(99, 1, adopt={"model": "prices"})) == []
 
+    def test_what_an_earlier_release_judged_without_fitting_anew_is_set_aside_and_that_is_said(self):
+        before = run(30, 1, blocks=[("d1", 1.0), ("d2", 1.0)]), run(60, 1, blocks=[("d2", 2.0)], rolling=True)
+        found = history.of(loop(), run(99, 1, rolling=True), before)
+        assert [(block.block, block.candidate) for block in found.blocks] == [("d2", 2.0)]
+        assert "; 1 block of earlier runs is set aside" in found.words_aside
+        assert history.of(loop(), run(99, 1), before[:1]).words_aside == ""
+
 
 class TestPrices:
     def test_without_history_both_errors_last_equally_long(self):

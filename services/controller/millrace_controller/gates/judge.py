@@ -92,7 +92,7 @@ def _absolute(gate: AbsoluteGate, evaluation: EvaluateResult) -> GateResult:
 
 def _champion(spec: Spec, evaluation: EvaluateResult, past: Past) -> GateResult:
     judged = rival.judge(spec, evaluation.blocks, past)
-    result, verdict, reason = judged.comparison, judged.verdict, judged.reason
+    result, verdict, reason = judged.comparison, judged.verdict, judged.reason + past.words_aside
     if result.blocks < few.needed(spec):
         reason = few.told(spec, evaluation, result.blocks) or reason
     if _one_class(spec, evaluation):

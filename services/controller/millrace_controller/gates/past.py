@@ -14,9 +14,23 @@ class Past:
 
     Attributes:
         blocks: those of earlier runs of the same configuration against the same champion, oldest first.
+        aside: how many more there are whose candidates were judged by another rule, which count for nothing.
         prices: days for which each error costs its difference. told: where they come from.
     """
 
     blocks: tuple[Block, ...] = ()
     prices: Prices = EVEN
     told: str = "both errors taken to last equally long, for there is no history yet"
+    aside: int = 0
+
+    @property
+    def words_aside(self) -> str:
+        """What is said of evidence that does not count; empty if there is none."""
+        if not self.aside:
+            return ""
+        blocks = "1 block" if self.aside == 1 else f"{self.aside} blocks"
+        are = "is" if self.aside == 1 else "are"
+        return (
+            f"; {blocks} of earlier runs {are} set aside: those candidates were not fitted anew before each part of "
+            "the holdout, so they say little of this one"
+        )

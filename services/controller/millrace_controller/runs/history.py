@@ -1,6 +1,7 @@
 """A loop's own history, as the gates take it: evidence of earlier runs, and how long an error has lasted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from millrace_contracts import durations
@@ -18,27 +19,28 @@ DAY = timedelta(days=1)
 
 def of(loop: Loop, run: Run, before: Sequence[Run]) -> Past:
     """What the runs *before* this one, oldest first, have to say."""
-    spec = loop.spec
+    found, spec = _evidence(loop, run, before), loop.spec
     if spec.gates.prices is not None:
         lasting = [durations.parse(text) / DAY for text in spec.gates.prices.lasting()]
-        prices = Prices(*lasting).bounded()
-        return Past(_carried(loop, run, before), prices, "as the loop declares")
+        return replace(found, prices=Prices(*lasting).bounded(), told="as the loop declares")
     measured = _measured(run, before)
     if measured is None:
-        return Past(_carried(loop, run, before))
-    return Past(_carried(loop, run, before), measured.bounded(), "by the loop's own history")
+        return found
+    return replace(found, prices=measured.bounded(), told="by the loop's own history")
 
 
-def _carried(loop: Loop, run: Run, before: Sequence[Run]) -> tuple[Block, ...]:
+def _evidence(loop: Loop, run: Run, before: Sequence[Run]) -> Past:
     """Blocks of the newest runs in a row that were judged like this one; a block that two have is the newer one's.
 
     What was said of a graph from elsewhere says nothing of what is trained, nor the other way round; what was said of
-    a candidate that failed in its canary was not so.
+    a candidate that failed in its canary was not so. Runs of an earlier release, which fitted nothing anew within the
+    holdout, judged an older model than the one that would serve: they are counted, and set aside.
     """
     if plan.adopts(run.plan):
-        return ()
+        return Past()
     document, champion = binding.of_document(loop), binding.rival(run)
     newest: dict[str, Block] = {}
+    aside = set[str]()
     taken = 0
     for earlier in reversed(before):
         if earlier.judged is None or plan.adopts(earlier.plan) or earlier.state == State.ABORTED:
@@ -46,9 +48,13 @@ def _carried(loop: Loop, run: Run, before: Sequence[Run]) -> tuple[Block, ...]:
         if (binding.rival(earlier), earlier.judged.document) != (champion, document) or taken == CARRIED_RUNS:
             break
         taken += 1
+        if earlier.plan.train.get("rolling") != run.plan.train.get("rolling"):
+            aside |= {block.block for block in earlier.judged.blocks}
+            continue
         for block in earlier.judged.blocks:
             newest.setdefault(block.block, block)
-    return tuple(sorted(newest.values(), key=lambda block: block.block))
+    carried = tuple(sorted(newest.values(), key=lambda block: block.block))
+    return Past(carried, aside=len(aside - set(newest)))
 
 
 def _measured(run: Run, before: Sequence[Run]) -> Prices | None:
