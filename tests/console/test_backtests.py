@@ -1,5 +1,7 @@
 """The pages of a loop's backtests: how far one is, what each way would have come to and cost, and what to change."""
 
+import re
+import time
 from types import SimpleNamespace
 
 from millrace_console.rendering import environment
@@ -79,9 +81,43 @@ def test_one_that_failed_or_was_cancelled_says_why_and_shows_no_figures():
 
 
 def test_a_loop_without_backtests_is_told_how_to_begin_one():
-    assert "millrace --project default backtest -f sales.yaml" in shown(
-        "backtests.html", backtests=[], live=False
-    )
-    listed = shown("backtests.html", backtests=[(backtest(), routes.mine(backtest()))], live=False)
+    assert "millrace --project default backtest -f sales.yaml" in shown("backtests.html", backtests=[])
+    listed = shown("backtests.html", backtests=[(backtest(), routes.mine(backtest()))])
     assert "past.csv" in listed
     assert f'href="/p/default/loops/sales/backtests/{"0" * 12}"' in listed
+
+
+class Known:
+    """A controller with one backtest that is over and one that goes on; it notes what is asked of it."""
+
+    def __init__(self):
+        going = {"state": "running", "result": None, "ended_at": None, "progress": {"done": 3, "total": 9}}
+        self.asked, self.over, self.going = [], backtest(), backtest(id="1" * 12, **going)
+
+    async def loop(self, name, project):
+        return SimpleNamespace()
+
+    async def backtests(self, of, project):
+        self.asked.append("all")
+        return [self.over, self.going]
+
+    async def backtest_state(self, id, project):
+        self.asked.append(id)
+        return next(one for one in (self.over, self.going) if one.id == id)
+
+
+async def test_what_goes_on_asks_for_itself_alone_and_only_until_it_is_over(signed, person, monkeypatch):
+    known = Known()
+    monkeypatch.setattr(person.clients, "controller", known)
+    person.projects, person.asked = ("default",), time.monotonic()
+    words = (await signed.get("/p/default/loops/sales/backtests")).text
+    live = re.findall('hx-get="([^"]+)" hx-trigger="every 5s" hx-select="([^"]+)"', words)
+    assert live == [(f"/p/default/loops/sales/backtests?only={'1' * 12}", f"#backtest-{'1' * 12}")]
+    again = (await signed.get(live[0][0])).text
+    assert re.findall('<tr id="backtest-([^"]+)"', again) == ["1" * 12]
+    assert 'max="9" value="3"' in again
+    known.going = backtest(id="1" * 12)
+    over = (await signed.get(live[0][0])).text
+    assert "2.5 min" in over
+    assert "hx-trigger" not in over.partition("<main")[2]
+    assert known.asked == ["all", "1" * 12, "1" * 12], "results of those that are over are fetched once"

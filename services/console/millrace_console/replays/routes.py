@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from millrace.backtests.told import Comparison, Line, decided, marks
@@ -20,26 +20,38 @@ from millrace_core.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 LISTED = 100
-BacktestIn = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="A backtest.")]
+BACKTEST = r"^[0-9a-f]{12}$"
+BacktestIn = Annotated[str, Path(pattern=BACKTEST, description="A backtest.")]
 
 
 @router.get("/p/{project}/loops/{loop}/backtests", dependencies=[look()])
 async def every(
-    request: Request, project: ProjectIn, loop: LoopIn, person: CurrentPerson, services: CurrentServices
+    request: Request,
+    project: ProjectIn,
+    loop: LoopIn,
+    person: CurrentPerson,
+    services: CurrentServices,
+    only: Annotated[str | None, Query(pattern=BACKTEST, description="Only this one.")] = None,
 ) -> Response:
-    """A loop's backtests, the newest first, with what each came to."""
+    """A loop's backtests, the newest first, with what each came to; what goes on asks for itself alone from then on."""
     asked = Asked(services.settings.answer_seconds)
     controller = person.clients.controller
     _, known, around = await asyncio.gather(
         asked.must("controller", controller.loop(loop, project=project)),
-        asked.must("controller", controller.backtests(loop, project=project)),
+        _known(asked, person, project, loop, only),
         frame(person, asked, project, "loops", loop),
     )
     newest = sorted(known, key=lambda one: one.created_at, reverse=True)[:LISTED]
-    shown = [(one, mine(one)) for one in newest]
-    return page(
-        request, "backtests.html", around | {"backtests": shown, "live": any(_goes_on(one) for one in newest)}
-    )
+    return page(request, "backtests.html", around | {"backtests": [(one, mine(one)) for one in newest]})
+
+
+async def _known(
+    asked: Asked, person: CurrentPerson, project: str, loop: str, only: str | None
+) -> list[BacktestRead]:
+    """All of the loop's with their results, or the one: that has a result once it is over."""
+    if only is not None:
+        return [await _of(asked, person, project, loop, only)]
+    return await asked.must("controller", person.clients.controller.backtests(loop, project=project))
 
 
 @router.get("/p/{project}/loops/{loop}/backtests/{backtest}", dependencies=[look()])
