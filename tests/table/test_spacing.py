@@ -62,3 +62,15 @@ def test_days_are_those_on_the_clocks_of_the_zone():
     assert spacing.of_times(times.slice(0, 0), "UTC") is None
     late = pa.chunked_array([pa.array([*moments, datetime(2020, 1, 3, 0, 30, tzinfo=UTC)])])
     assert spacing.of_times(late, "Europe/Berlin").days == 2
+
+
+@pytest.mark.parametrize(
+    ("span", "windows"), [(170, "[all]"), (400, "[all, 60d]"), (430, "[all, 60d, season]")]
+)
+def test_a_season_is_proposed_where_there_is_an_earlier_year(span, windows):
+    assert timing.choose(spacing.look(np.arange(span)), 40 * span).windows == windows
+
+
+def test_where_rows_come_by_the_month_a_year_has_too_few_for_a_season():
+    months = np.round(np.arange(60) * 365.25 / 12).astype(np.int64)
+    assert "season" not in timing.choose(spacing.look(months), 60_000).windows

@@ -31,6 +31,8 @@ Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DURATION: Final = "duration-of-event-time"
 DAYS: Final = "whole-days"
 WINDOW: Final = "all-or-whole-days"
+ALL, SEASON = "all", "season"
+"""Windows that are no number of days: all rows; the newest ones and those of the same season in earlier years."""
 SCHEDULE: Final = "whole-days-or-calendar"
 RHYTHM: Final = "duration-or-calendar"
 ZONE: Final = "time-zone"
@@ -61,7 +63,7 @@ class Lasting:
 
     def check(self, text: str) -> str:
         """The text as it is. Raises: ValueError in the words that every entrance uses."""
-        if self.format == WINDOW and text == "all":
+        if self.format == WINDOW and text in (ALL, SEASON):
             return text
         lasts = durations.parse(text)
         if self.format != DURATION:

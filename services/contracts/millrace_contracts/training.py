@@ -93,7 +93,8 @@ class TrainingSpec(Part):
         default=["all"],
         min_length=1,
         max_length=8,
-        description="Spans of training data to try: all, or like 60d.",
+        description="Spans of training data to try: all, like 60d, or season: the last 60 days and those around this "
+        "time in earlier years, tried once there is an earlier year.",
     )
     holdout: HoldoutDays = Field(
         default="28d", description="Last days, kept out of training, on which a model is judged."

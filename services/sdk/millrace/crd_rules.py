@@ -42,7 +42,12 @@ FORMATS: dict[str, list[Json]] = {
         rule(f"self.matches('{WRITTEN}')", "a duration is written like 30m, 12h or 14d"),
     ],
     parts.DAYS: [rule(DAYS, "is not a whole number of days; write it like 28d")],
-    parts.WINDOW: [rule(f"self == 'all' || {DAYS}", "is neither all nor a whole number of days like 60d")],
+    parts.WINDOW: [
+        rule(
+            f"self == 'all' || self == 'season' || {DAYS}",
+            "is neither all nor season nor a whole number of days like 60d",
+        )
+    ],
     parts.SCHEDULE: [
         rule(
             f"self.matches('{WORDS}') || {DAYS}",

@@ -17,6 +17,8 @@ LEAST, ENOUGH = 3, 14
 SPARSE_DAYS = 0.6
 """Share of days with rows below which a holdout is counted in days that have rows."""
 LONGEST_WINDOW, LONGEST_HOLDOUT, LONGEST_SCHEDULE = 60, 3650, 3650
+SEASONS = 365 + 60
+"""Days from which on a season of an earlier year is worth a window of its own."""
 FOLDS = 5
 REGULAR_HOLDOUT, REGULAR_HISTORY = 28, 112
 
@@ -103,7 +105,14 @@ def _windows(spacing: "Spacing") -> str:
     """Spans of history to try: all, and a recent one that still has many blocks."""
     recent = round({"day": 60, "week": 52, "month": 24}[spacing.unit] * spacing.gap)
     least = 3 * recent
-    return f"[all, {recent}d]" if spacing.span >= least else "[all]"
+    if spacing.span < least:
+        return "[all]"
+    return f"[all, {recent}d, season]" if _earlier_year(spacing) else f"[all, {recent}d]"
+
+
+def _earlier_year(spacing: "Spacing") -> bool:
+    """Whether there are days of an earlier year around each that is learnt from, where rows come by the day."""
+    return spacing.unit == "day" and spacing.span >= SEASONS
 
 
 def _window(spacing: "Spacing") -> int:

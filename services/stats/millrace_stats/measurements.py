@@ -14,6 +14,7 @@ import numpy as np
 
 from millrace_stats import (
     canary,
+    choosing,
     comparing,
     drift,
     foretold,
@@ -24,6 +25,7 @@ from millrace_stats import (
     renewal,
     screenings,
     sparse,
+    windows,
     worlds,
 )
 from millrace_stats.measuring import SEED, Result, measure
@@ -241,6 +243,8 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
     "regret": regret.policies,
     "renewal": renewal.policies,
     "renewal-margin": renewal.margins,
+    "choosing": choosing.margins,
+    "windows": windows.policies,
     "switch-back": switches,
     "canary": canaries,
     "leakage": screenings.leakages,
@@ -258,6 +262,8 @@ HEADS = {
     "regret": regret.HEAD,
     "renewal": renewal.HEAD,
     "renewal-margin": renewal.MARGIN_HEAD,
+    "choosing": choosing.HEAD,
+    "windows": windows.HEAD,
 }
 """Of tables that have columns of their own."""
 

@@ -76,6 +76,9 @@ PROMISES: tuple[Promise, ...] = (
     *(Promise(f"gate: of three runs that carry evidence the {name} errs in at most 5 %",
               "carried", r", \+2%, ", "share at most", 0.05, column=column, repeats=3000)
       for name, column in (("first", 4), ("second", 5), ("third", 6))),
+    *(Promise(f"gate: the same for the best of four by the other weeks, {words}",
+              "choosing", rf", {alike}$", "share at most", 0.05, column=5)
+      for words, alike in (("nine tenths of what moves them in common", r"0\.9"), ("half of it", r"0\.5"))),
     Promise("gate: at most 5 % pass at the margin on 3 to 12 weeks or months",
             "blocks", r"^candidate as bad as the margin passes, [0-9]+ weeks or months", "share at most", 0.05),
     Promise("switch-back: equal versions at most 1 % a year, r ≤ 0.2, one version",

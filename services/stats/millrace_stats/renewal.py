@@ -119,7 +119,7 @@ def _judge(lives: Lives, loops: Loops, run: int, as_new: bool, archive: bool) ->
         lives.served[loops.champion, loops.every], lives.noise[loops.champion, loops.every], seen
     )
     candidate = lives.losses(lives.judged[as_new][run], lives.noise[run], seen)
-    yes = _balanced(Pair.of(candidate, champion), run / loops.promoted)
+    yes = balanced(Pair.of(candidate, champion), run / loops.promoted)
     back = np.full(len(yes), -1)
     if archive:
         back = _back(lives, loops, np.where(yes[:, None], candidate, champion), seen, run)
@@ -128,7 +128,7 @@ def _judge(lives: Lives, loops: Loops, run: int, as_new: bool, archive: bool) ->
     loops.promoted += yes & (back < 0)
 
 
-def _balanced(told: Pair, kept: Floats) -> Flags:
+def balanced(told: Pair, kept: Floats) -> Flags:
     """What the gate lets pass: by proof, or as it costs less to promote than to keep."""
     even = stakes.weigh(told.better, stakes.Prices(1.0, 1.0))
     cheaper = even.promoting < np.minimum(kept, stakes.MOST) * even.keeping
@@ -143,7 +143,7 @@ def _back(lives: Lives, loops: Loops, rival: Floats, seen: slice, run: int) -> P
         who = np.maximum(item, 0)
         losses = lives.losses(lives.served[who, loops.every], lives.noise[who, loops.every], seen)
         told = Pair.of(losses, rival)
-        better = (item >= 0) & (told.difference < best) & _balanced(told, run / loops.promoted)
+        better = (item >= 0) & (told.difference < best) & balanced(told, run / loops.promoted)
         back, best = np.where(better, item, back), np.where(better, told.difference, best)
     return back
 

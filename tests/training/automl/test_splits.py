@@ -130,3 +130,37 @@ def test_few_kinds_of_rows_that_come_often_are_dealt_out_by_their_rows():
 )
 def test_a_holdout_has_four_parts_at_most_of_whole_blocks_and_a_week_at_the_least(days, unit, borders):
     assert splits.parts(np.repeat(list(days), 3), unit) == borders
+
+
+class TestSeason:
+    """Every day of three years has rows; the years end on day 1,095."""
+
+    DAYS = np.repeat(np.arange(1_095), 60)
+
+    def window(self, days: np.ndarray, end: int) -> set[int]:
+        rows = np.flatnonzero(days < end)
+        return set(days[splits.window_rows(table(days), rows, "season", end)].tolist())
+
+    def test_it_has_the_newest_days_and_those_around_this_time_in_each_earlier_year(self):
+        newest, last, before = range(1_035, 1_095), range(1_095 - 395, 790), range(1_095 - 760, 425)
+        assert self.window(self.DAYS, 1_095) == {*newest, *last, *before, *range(59)}
+
+    def test_a_part_of_an_earlier_year_is_taken(self):
+        assert self.window(self.DAYS, 330) == {*range(270, 330), *range(330 - 305)}
+
+    def test_it_is_tried_once_there_is_an_earlier_year(self):
+        names = ["all", "60d", "season"]
+
+        def tried(days: np.ndarray) -> list[str]:
+            whole = table(days)
+            return [name for name, _ in splits.windows(whole, names, splits.by_time(whole, 28))]
+
+        assert tried(self.DAYS) == names
+        assert tried(self.DAYS[self.DAYS < 320]) == ["all", "60d"]
+        assert tried(self.DAYS[self.DAYS < 400]) == names
+
+    def test_a_window_of_the_same_rows_is_tried_once(self):
+        whole = table(self.DAYS)
+        split = splits.by_time(whole, 28)
+        names = ["all", "9000d", "60d", "60d"]
+        assert [name for name, _ in splits.windows(whole, names, split)] == ["all", "60d"]

@@ -8,18 +8,25 @@ import numpy as np
 from millrace_contracts.learning import Configuration
 from millrace_training.automl import splits
 from millrace_training.automl.fitting import Fit
-from millrace_training.automl.plan import CROSS_VALIDATE, WHOLE, Plan
+from millrace_training.automl.plan import CROSS_VALIDATE, Plan
 from millrace_training.automl.seeds import key_of
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The best configuration on its best *window*, its *predicted* holdout, and its graph from before it."""
+class Tried:
+    """A configuration on a *window* before the holdout, and what it has *predicted* for that."""
 
     configuration: Configuration
     window: str
     predicted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged(Tried):
+    """The best of all that were *tried*, and its graph from before the holdout."""
+
     graph: bytes
+    tried: list[Tried]
 
 
 @dataclass(frozen=True)
@@ -35,31 +42,32 @@ class Final:
 def on_holdout(plan: Plan, configurations: list[Configuration], split: splits.TimeSplit) -> Judged:
     """Fit each configuration on each window before the holdout; the one with the least loss on it."""
     holdout = plan.place.keep_rows("holdout", split.holdout)
-    works: list[Fit] = []
-    wanted, seen = [], set()
-    for window in plan.spec.windows or [WHOLE]:
-        rows = splits.window_rows(plan.table, split.before, window, split.first_holdout_day)
-        if len(rows) < splits.LEAST_TRAINING_ROWS or len(rows) in seen:
-            continue
-        seen.add(len(rows))
+    works, wanted = list[Fit](), list[tuple[Configuration, str]]()
+    for window, rows in splits.windows(plan.table, plan.spec.windows, split):
         train = plan.place.keep_rows(f"before-{window}", rows)
         for configuration in configurations:
             name = f"judged-{key_of(window, configuration)}"
             works.append(plan.exported(plan.fit(configuration, name, train, holdout)))
             wanted.append((configuration, window))
     results = list(plan.run("judge", works))
-    predicted = [result.predicted() for result in results]
-    best = int(np.argmin([plan.mean_loss(split.holdout, values) for values in predicted]))
-    model = results[best].model
+    tried = [Tried(*pair, result.predicted()) for pair, result in zip(wanted, results, strict=True)]
+    place = _best(plan, tried, split.holdout, np.arange(len(split.holdout)))
+    best, model = tried[place], results[place].model
     assert model is not None
-    return Judged(*wanted[best], predicted[best], Path(model).read_bytes())
+    return Judged(best.configuration, best.window, best.predicted, Path(model).read_bytes(), tried)
+
+
+def _best(plan: Plan, tried: list[Tried], holdout: np.ndarray, places: np.ndarray) -> int:
+    """Which has the least loss on these *places* of the holdout's rows."""
+    return int(np.argmin([plan.mean_loss(holdout[places], item.predicted[places]) for item in tried]))
 
 
 def rolled(plan: Plan, best: Judged, split: splits.TimeSplit) -> np.ndarray:
     """Answers for the holdout's rows, each part of it by a model that is fitted on all days before that part.
 
     A model that lacks the whole holdout cannot show what the newest days teach; this is what retraining now brings.
-    The first part is answered by the model that *best* has already.
+    What is fitted is chosen anew for each part, by the other parts alone: a choice by the very rows that are judged
+    would look better than it is, the more the more were tried. The first part is answered by models that are there.
     """
     table, answers = plan.table, best.predicted.copy()
     assert table.days is not None
@@ -67,13 +75,19 @@ def rolled(plan: Plan, best: Judged, split: splits.TimeSplit) -> np.ndarray:
     borders = splits.parts(days, plan.spec.block)
     if not borders:
         return answers
-    for border, end in zip(borders, [*borders[1:], split.end_day], strict=True):
-        part = np.flatnonzero((days >= border) & (days < end))
-        rows = splits.window_rows(table, np.flatnonzero(table.days < border), best.window, border)
-        name = f"rolled-{border}-{key_of(best.window, best.configuration)}"
+    begins = [split.first_holdout_day, *borders]
+    for begin, end in zip(begins, [*borders, split.end_day], strict=True):
+        here = (days >= begin) & (days < end)
+        part = np.flatnonzero(here)
+        chosen = best.tried[_best(plan, best.tried, split.holdout, np.flatnonzero(~here))]
+        answers[part] = chosen.predicted[part]
+        if begin == split.first_holdout_day:
+            continue
+        rows = splits.window_rows(table, np.flatnonzero(table.days < begin), chosen.window, begin)
+        name = f"rolled-{begin}-{key_of(chosen.window, chosen.configuration)}"
         train = plan.place.keep_rows(f"{name}-before", rows)
         predict = plan.place.keep_rows(f"{name}-part", split.holdout[part])
-        works.append(plan.fit(best.configuration, name, train, predict))
+        works.append(plan.fit(chosen.configuration, name, train, predict))
         parts.append(part)
     for part, result in zip(parts, plan.run("roll", works), strict=True):
         answers[part] = result.predicted()

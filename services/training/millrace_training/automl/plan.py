@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from millrace_contracts.learning import Configuration, TrainSpec
+from millrace_contracts.parts import ALL
 from millrace_contracts.signature import Input, Output, Signature
 from millrace_stats import tasks
 from millrace_training.automl.aims import Aim
@@ -19,7 +20,7 @@ from millrace_training.runtime.errors import JobError
 FIT = "millrace_training.automl.fitting:fit"
 CROSS_VALIDATE = "millrace_training.automl.fitting:cross_validate"
 HOLDOUT_DAYS = 28
-WHOLE = "all"
+WHOLE = ALL
 """The window of all rows."""
 
 FIT_OR_FOLDS = TypeVar("FIT_OR_FOLDS", Fit, CrossValidation)

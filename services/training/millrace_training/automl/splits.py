@@ -1,10 +1,12 @@
 """Which rows train and which judge: the last days, in whole blocks, where there is event time; else folds."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from millrace_contracts.names import BlockUnit
+from millrace_contracts.parts import ALL, SEASON
 from millrace_stats.tasks import Task
 from millrace_table import spacing
 from millrace_training.automl.table import Table
@@ -17,6 +19,8 @@ VALIDATION_SHARE, VALIDATION_MOST = 0.2, 14
 LEAST_TRAINING_ROWS = 50
 PARTS, WEEK = 4, 7
 """Of a holdout, the most parts before each of which a model is fitted anew, and the fewest days of one."""
+RECENT, BEFORE, BEHIND, YEAR = 60, 30, 60, 365.25
+"""Days of a season: the newest ones, and of each earlier year those before and behind the same day of it."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,42 @@ def parts(days: np.ndarray, unit: BlockUnit) -> list[int]:
     return [first[block] for block in blocks[each::each]]
 
 
+def windows(table: Table, names: Sequence[str], split: TimeSplit) -> Iterator[tuple[str, np.ndarray]]:
+    """The windows before the holdout that have rows enough, and other ones than those before them; with their rows.
+
+    The season is one of them once rows of an earlier year belong to it: without those it is the last days alone.
+    """
+    seen = set()
+    for name in names or [ALL]:
+        rows = window_rows(table, split.before, name, split.first_holdout_day)
+        if name == SEASON and not _of_earlier_years(table, rows, split.first_holdout_day):
+            continue
+        if len(rows) >= LEAST_TRAINING_ROWS and len(rows) not in seen:
+            seen.add(len(rows))
+            yield name, rows
+
+
 def window_rows(table: Table, rows: np.ndarray, window: str, end_day: int) -> np.ndarray:
-    """The *rows* in a training window: `all`, or like `60d`: the last 60 days before *end_day*."""
-    if window == "all" or table.days is None:
+    """The *rows* in a training window before *end_day*: `all`, like `60d`, or `season`."""
+    if window == ALL or table.days is None:
         return rows
-    return rows[table.days[rows] >= end_day - int(window[:-1]) * (7 if window.endswith("w") else 1)]
+    days = table.days[rows]
+    if window == SEASON:
+        return rows[_in_season(days, end_day)]
+    return rows[days >= end_day - int(window[:-1]) * (7 if window.endswith("w") else 1)]
+
+
+def _in_season(days: np.ndarray, end_day: int) -> np.ndarray:
+    """Which days are among the newest, or near the same day of an earlier year: what came then comes next again."""
+    ago = end_day - days
+    year = np.maximum(np.rint(ago / YEAR), 1)
+    off = np.rint(year * YEAR) - ago
+    return np.asarray((ago <= RECENT) | ((off >= -BEFORE) & (off < BEHIND)))
+
+
+def _of_earlier_years(table: Table, rows: np.ndarray, end_day: int) -> bool:
+    assert table.days is not None
+    return int((table.days[rows] < end_day - RECENT).sum()) >= LEAST_TRAINING_ROWS
 
 
 def folds(

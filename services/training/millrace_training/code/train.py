@@ -3,7 +3,6 @@
 It is trained once, and what was judged is what is served: rows of the holdout never reach it.
 """
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +91,7 @@ def _by_time(plan: Plan, archive: bytes) -> tuple[Outcome, Trained]:
     split = splits.by_time(table, plan.spec.holdout_days or HOLDOUT_DAYS, plan.spec.block)
     each = [
         _judged(plan, _trained(plan, window, rows, archive), split.holdout)
-        for window, rows in _windows(plan, split)
+        for window, rows in splits.windows(plan.table, plan.spec.windows, split)
     ]
     best = min(each, key=lambda item: float(item.metrics["loss"] or 0.0))
     graph, mine = best.trained.accepted.graph, of_columns(plan, best.trained.accepted.columns)
@@ -104,16 +103,6 @@ def _by_time(plan: Plan, archive: bytes) -> tuple[Outcome, Trained]:
     held, first = midnight(split.first_holdout_day, zone), int(days[best.trained.rows].min())
     spans = Spans(midnight(first, zone), held, held, midnight(split.end_day, zone))
     return _outcome(plan, data, best, spans, first), best.trained
-
-
-def _windows(plan: Plan, split: splits.TimeSplit) -> Iterator[tuple[str, np.ndarray]]:
-    """The windows that have other rows than those before."""
-    seen = set()
-    for window in plan.spec.windows or [WHOLE]:
-        rows = splits.window_rows(plan.table, split.before, window, split.first_holdout_day)
-        if len(rows) >= splits.LEAST_TRAINING_ROWS and len(rows) not in seen:
-            seen.add(len(rows))
-            yield window, rows
 
 
 def _by_fold(plan: Plan, archive: bytes) -> tuple[Outcome, Trained]:
