@@ -45,7 +45,8 @@ async def registry(backend, tmp_path):
     tokens = tmp_path / "tokens.json"
     digest = hashlib.sha256(b"of-serving").hexdigest()
     tokens.write_text(json.dumps({"tokens": [{"name": "serving", "role": "serving", "sha256": digest}]}))
-    file = issuers_file(tmp_path, {"jwks_url": server.url, "roles": ROLES})
+    usual = {"jwks_url": server.url, "roles": ROLES}
+    file = issuers_file(tmp_path, usual, usual | {"audience": "programs"})
     async with started(await backend(issuers_file=file, tokens_file=tokens)) as app:
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
         async with http:
@@ -251,6 +252,27 @@ async def test_who_asks_is_told_what_a_token_could_be_given_and_that_is_given_as
             kept = await made(registry, who, grant)
     assert (await registry.get("/v1/whoami", headers=shown(kept["token"]))).json()["grants"] == []
     assert (await registry.get("/v1/whoami", headers=PART)).json()["grants"] == []
+
+
+@pytest.mark.parametrize("kind", ["another audience", "without groups"])
+async def test_where_tokens_of_a_person_say_more_and_less_the_least_holds_whichever_came_last(registry, kind):
+    day = int(time.time()) + 86400
+    mail = {"sub": "ada", "email": "ada@firm.example", "email_verified": True, "exp": day}
+    less = {"groups": ["typists"], "aud": "programs"} if kind == "another audience" else {"sub": "ada"}
+    narrow = {"authorization": f"Bearer {token(**mail | less)}"}
+    kept = await made(
+        registry, ADA, {"role": "viewer", "project": "depot"}, {"role": "viewer", "project": "shop"}
+    )
+    shop, answers = {"role": "viewer", "project": "shop"}, []
+    for who in (ADA, narrow, ADA, narrow, ADA):
+        await registry.get("/v1/whoami", headers=who)
+        told = await registry.get("/v1/whoami", headers=shown(kept["token"]))
+        answers.append([item["project"] for item in told.json().get("projects", [])])
+    assert answers == [["depot", "shop"]] + [["shop"] if kind == "another audience" else []] * 4
+    later = await made(registry, ADA, shop)
+    assert (await registry.get("/v1/whoami", headers=shown(later["token"]))).status_code == 200, (
+        "it was made since"
+    )
 
 
 async def test_a_role_that_is_lost_at_the_provider_is_lost_to_tokens_once_their_owner_comes_again(registry):

@@ -46,8 +46,8 @@ class Tokens:
         self.rights = Rights(lambda: self.issuers.spaces)
         self.personal: Personal | None = None
         """Tokens that the registry keeps; None where nobody can be asked for them."""
-        self.roleless: Callable[[str], Awaitable[None]] | None = None
-        """Told by whom, as identifier, a valid token came that gives no role any more; None: nobody wants to know."""
+        self.roleless: Callable[[str, str], Awaitable[None]] | None = None
+        """Told by whom, as identifier, and of which kind a valid token came that gives no role any more."""
         self._stamp: tuple[int, int] | None = None
         self._actors: dict[str, Actor] = {}
 
@@ -57,7 +57,8 @@ class Tokens:
         if identity is not None:
             name = identity.role if identity.role in PARTS else identity.name
             given, subject = identity.given, identity.subject
-            return Actor(name, identity.role, identity.pod, given, subject, identity.identifier)
+            shown = (identity.pod, given, subject, identity.identifier)
+            return Actor(name, identity.role, *shown, kind=identity.kind)
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
         found = next(
@@ -70,9 +71,9 @@ class Tokens:
         if self.issuers.may_know(token):
             known = await asyncio.to_thread(self.actor, token)
             if known is None and self.roleless is not None:
-                identifier = await asyncio.to_thread(self.issuers.roleless, token)
+                identifier, kind = await asyncio.to_thread(self.issuers.roleless, token)
                 if identifier:
-                    await self.roleless(person("", identifier).identifier)
+                    await self.roleless(person("", identifier).identifier, kind)
             return known
         found = self.actor(token)
         return found if found or self.personal is None else await self.personal.actor(token)

@@ -59,6 +59,8 @@ class Identity:
     given: tuple[tuple[str, str], ...] = ()
     subject: Subject | None = None
     identifier: str = ""
+    kind: str = ""
+    """Of its token: others of the same issuer may say less of the same person, or more."""
 
 
 class Issuer:
@@ -105,13 +107,16 @@ class Issuer:
         subject = None if role and role not in PEOPLE else _subject(self.known_as, claims)
         if not role and not given and subject is None:
             return None
-        return Identity(
-            _name(claims, self.trusts_email), role, _pod(claims), given, subject, _identifier(claims)
-        )
+        name, pod, identifier = _name(claims, self.trusts_email), _pod(claims), _identifier(claims)
+        return Identity(name, role, pod, given, subject, identifier, self._kind(claims))
 
-    def nobody(self, claims: Document) -> str:
-        """Issuer and subject of a valid token whose owner has no role here; empty: they have one."""
-        return "" if self.identity(claims) is not None else _identifier(claims)
+    def nobody(self, claims: Document) -> tuple[str, str]:
+        """Issuer and subject of a valid token whose owner has no role here, and its kind; empty: they have one."""
+        known = self.identity(claims) is not None
+        return ("", "") if known else (_identifier(claims), self._kind(claims))
+
+    def _kind(self, claims: Document) -> str:
+        return identity_roles.kind(self.audience, self.roles, claims)
 
 
 class Issuers:
@@ -155,12 +160,15 @@ class Issuers:
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
 
-    def roleless(self, token: str) -> str:
-        """Issuer and subject of a valid *token* whose owner has no role here; empty for any other. May wait."""
+    def roleless(self, token: str) -> tuple[str, str]:
+        """Issuer and subject of a valid *token* whose owner has no role here, and its kind; empty for any other.
+
+        May wait.
+        """
         with suppress(jwt.PyJWTError, ValueError, TypeError, Unavailable, NoKeys):
             claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
-            return _first(self._named(claimed), token, Issuer.nobody) or ""
-        return ""
+            return _first(self._named(claimed), token, Issuer.nobody) or ("", "")
+        return "", ""
 
     def all(self) -> list[Issuer]:
         """Every known issuer, whether it has told its keys or not."""

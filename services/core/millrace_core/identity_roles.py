@@ -1,5 +1,6 @@
 """Entries of the issuers file: which roles they give to whom."""
 
+import hashlib
 from collections.abc import Sequence
 
 from millrace_contracts.bodies import Document
@@ -20,6 +21,13 @@ def complete(given: Document) -> bool:
     """Whether a role says to whom it is given, and in a project only what people may be."""
     named = "subject" in given or {"claim", "value"} <= given.keys()
     return named and "role" in given and ("project" not in given or given["role"] in PEOPLE)
+
+
+def kind(audience: str, roles: Sequence[dict[str, str]], claims: Document) -> str:
+    """Tells apart an issuer's tokens that cannot say the same of somebody: by whom they are for, and by which of the
+    claims that give roles they have at all."""
+    named = sorted({given["claim"] for given in roles if "claim" in given and given["claim"] in claims})
+    return hashlib.sha256("\n".join([audience, *named]).encode()).hexdigest()[:16]
 
 
 def fits(given: dict[str, str], claims: Document) -> bool:

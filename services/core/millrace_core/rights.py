@@ -37,6 +37,8 @@ class Actor:
     identifier: str = field(default="", compare=False)
     token: str = field(default="", compare=False)
     """Id of the personal token that was shown; empty: they came themselves, or by something else."""
+    kind: str = field(default="", compare=False)
+    """Of the signed token that was shown."""
     formerly: tuple[str, ...] = field(default=(), compare=False)
     """Names under which older records know them."""
 

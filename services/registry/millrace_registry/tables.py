@@ -206,10 +206,12 @@ class PersonalToken(Table):
 
 
 class GivenRoles(Table):
-    """What somebody last showed that their provider gives them: one role everywhere, and (project, role)."""
+    """What a person's token of one *kind* last said that their provider gives them: one role everywhere, and
+    (project, role)."""
 
     __tablename__ = "given_roles"
     identifier: Mapped[str] = mapped_column(String(253), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
     role: Mapped[str] = mapped_column(String(16))
     given: Mapped[list[tuple[str, str]]] = mapped_column(Typed(list[tuple[str, str]]))
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

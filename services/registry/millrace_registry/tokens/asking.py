@@ -18,9 +18,9 @@ async def begin(services: Services) -> None:
             except NotFound:
                 return None
 
-    async def roleless(identifier: str) -> None:
+    async def roleless(identifier: str, kind: str) -> None:
         async with services.sessions.begin() as session:
-            await queries.note_given(session, identifier, "", [], utcnow())
+            await queries.note_given(session, identifier, kind, "", [], utcnow())
 
     services.tokens.personal = Personal(ask, seconds=0)
     services.tokens.roleless = roleless

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,24 +43,28 @@ async def standing(session: AsyncSession, sha256: str, now: datetime) -> Persona
     return found
 
 
-async def given(session: AsyncSession, identifier: str) -> GivenRoles | None:
-    """What their provider gave them when they last came; None: they did not, since that is kept."""
-    return await session.get(GivenRoles, identifier)
+async def given(session: AsyncSession, token: PersonalToken) -> Sequence[GivenRoles]:
+    """What its owner's own tokens said of them since it was made, each kind the last time."""
+    mine = (GivenRoles.identifier == token.identifier, GivenRoles.seen_at >= token.made_at)
+    return (await session.scalars(select(GivenRoles).where(*mine))).all()
 
 
 async def note_given(
-    session: AsyncSession, identifier: str, role: str, shown: list[tuple[str, str]], now: datetime
+    session: AsyncSession, identifier: str, kind: str, role: str, shown: list[tuple[str, str]], now: datetime
 ) -> None:
-    """Remember what was given to somebody who has tokens, where it is not what was before."""
-    kept = await given(session, identifier)
+    """Remember what was given to somebody who has tokens, where that is news to one of them."""
+    kept = await session.get(GivenRoles, (identifier, kind))
+    newest = select(func.max(PersonalToken.made_at)).where(PersonalToken.identifier == identifier)
+    made_at = await session.scalar(newest)
+    if made_at is None:
+        return
     if kept is None:
-        mine = select(PersonalToken.id).where(PersonalToken.identifier == identifier).limit(1)
-        if await session.scalar(mine) is None:
-            return
+        earlier = delete(GivenRoles).where(GivenRoles.identifier == identifier, GivenRoles.kind == "")
+        await session.execute(earlier)  # of a release that knew no kinds: the last word counted
         with suppress(IntegrityError):  # they came twice at once
             async with session.begin_nested():
-                session.add(GivenRoles(identifier=identifier, role=role, given=shown, seen_at=now))
-    elif (kept.role, kept.given) != (role, shown):
+                session.add(GivenRoles(identifier=identifier, kind=kind, role=role, given=shown, seen_at=now))
+    elif (kept.role, kept.given) != (role, shown) or kept.seen_at < made_at:
         kept.role, kept.given, kept.seen_at = role, shown, now
 
 
