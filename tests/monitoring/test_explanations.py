@@ -82,12 +82,13 @@ async def test_an_entry_is_explained_by_the_version_that_answered_it(service):
     assert again == told, "another one is champion since, and not even archived: version 1 answered it"
 
 
-async def brought(service, revision="sales--r1"):
-    """One request of two rows, answered by *revision*."""
+async def brought(service, revision="sales--r1", shop=True):
+    """One request of two rows, answered by *revision*; without *shop*, as if that input had not been logged."""
+    sent = {"shop_name": "north"} if shop else {}
     rows = [
         {
             "request_id": "order-1", "index": place, "event_time": START.isoformat(), "revision": revision,
-            "features": {"price": price, "shop_name": "north"}, "prediction": probabilities([price])[0].tolist(),
+            "features": {"price": price} | sent, "prediction": probabilities([price])[0].tolist(),
         }
         for place, price in enumerate((7.1, 13.3))
     ]  # fmt: skip
@@ -113,6 +114,13 @@ async def test_a_row_of_a_logged_request_is_explained_by_the_version_that_answer
         assert told["rows"][0]["answer"] == pytest.approx(log_odds(price, kind), rel=1e-3)
     assert "no answered row 2" in (await service.call("GET", f"{REQUEST}/explanation?index=2", 404)).text
     await service.call("GET", "/v1/monitors/sales/requests/nobody/explanation", 404)
+
+
+async def test_an_input_that_was_not_logged_is_told_apart_from_one_that_was_not_sent(service):
+    await brought(service, shop=False)
+    told = (await service.call("GET", f"{REQUEST}/explanation", 409)).json()["detail"]
+    assert "logged without its input 'shop_name'" in told
+    assert "null" not in told
 
 
 async def test_a_row_of_a_version_that_never_was_in_production_says_why_it_is_not_explained(service):

@@ -71,4 +71,6 @@ async def _of_row(services: Services, monitor: Monitor, revision: str, features:
         raise Conflict(
             f"No version that was in production or archived answers as {revision}; it is not explained."
         )
-    return await services.explainers.explain(monitor.project, monitor.declared.loop, version, [features])
+    return await services.explainers.explain(
+        monitor.project, monitor.declared.loop, version, [features], logged=True
+    )

@@ -43,12 +43,17 @@ class Explainers:
         self._turn = asyncio.Lock()
 
     async def explain(
-        self, project: str, model: str, version: int, rows: Sequence[dict[str, asked.Cell]]
+        self,
+        project: str,
+        model: str,
+        version: int,
+        rows: Sequence[dict[str, asked.Cell]],
+        logged: bool = False,
     ) -> Explanations:
-        """Explain rows by data column.
+        """Explain rows by data column; *logged*: nobody sends them, they are as they were kept.
 
-        Raises: Conflict for a version that cannot be explained; BadInput naming a wrong value; Unavailable when the
-            time is over; ApiError of the registry.
+        Raises: Conflict for a version or a logged row that cannot be explained; BadInput naming a wrong value;
+            Unavailable when the time is over; ApiError of the registry.
         """
         late = Unavailable(
             f"The explanation took longer than {self._seconds:g} s; ask for fewer rows, or again."
@@ -62,7 +67,8 @@ class Explainers:
             async with asyncio.timeout(READING_SECONDS):
                 explainer, signature = await self._of(project, model, version)
             until = time.monotonic() + self._seconds
-            asked_for = [row(given, signature, place) for place, given in enumerate(rows)]
+            given = [_kept(one, signature) for one in rows] if logged else rows
+            asked_for = [row(one, signature, place) for place, one in enumerate(given)]
             told = await asyncio.to_thread(_explained, explainer, asked_for, until)
         except OutOfTime as error:
             raise late from error
@@ -126,6 +132,18 @@ def _background(golden: Golden, signature: Signature) -> dict[str, np.ndarray]:
         item.name: _tensor(golden.inputs.get(item.name, golden.inputs.get(item.column, [])), item)
         for item in signature.inputs
     }
+
+
+def _kept(given: dict[str, asked.Cell], signature: Signature) -> dict[str, asked.Cell]:
+    """The inputs of a logged row. Raises: Conflict for one that was not kept with it: null is what was sent as null."""
+    lacking = [item.column for item in signature.inputs if item.column not in given]
+    if lacking:
+        raise Conflict(
+            f"The row was logged without its input '{lacking[0]}', so nobody knows what that was, and the row cannot "
+            "be explained. To explain one like it, ask for it with all inputs: POST …/explanations, or "
+            "':predict?explain=true'."
+        )
+    return {item.column: given[item.column] for item in signature.inputs}
 
 
 def row(given: dict[str, asked.Cell], signature: Signature, place: int) -> dict[str, np.ndarray]:
