@@ -24,6 +24,7 @@ from millrace_stats import (
     regret,
     renewal,
     screenings,
+    seasonal,
     sparse,
     windows,
     worlds,
@@ -253,6 +254,7 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
     "protected-bounds": comparing.bounds,
     "estimates": foretold.alarms,
     **sparse.GROUPS,
+    **seasonal.GROUPS,
 }
 
 
