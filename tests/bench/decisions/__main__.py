@@ -17,9 +17,10 @@ from typing import Any
 
 from tests.bench.__main__ import describe
 from tests.bench.decisions import packages, theirs
+from tests.bench.decisions.aims import compared
 from tests.bench.decisions.page import page, picture
 from tests.bench.decisions.real import STREAMS
-from tests.bench.decisions.standing import OURS, Standing, ranks, standing
+from tests.bench.decisions.standing import Standing, ranks, standing
 
 ROOT = packages.ROOT
 OUT, DOCS = ROOT / "out" / "decisions", ROOT / "docs"
@@ -87,7 +88,15 @@ def code_of(part: str) -> str:
     """A digest of the code that a part comes from: of the benchmark, and of the loop's rules or its learner."""
     here = sorted(Path(__file__).parent.rglob("*.py"))
     foreign = [path.name for path in here if "foreign" in path.parts and path.name != f"of_{OF[part]}.py"]
-    unread = {"__main__.py", "page.py", "standing.py", "test_decisions.py", *foreign}
+    unread = {
+        "__main__.py",
+        "aims.py",
+        "page.py",
+        "standing.py",
+        "test_decisions.py",
+        "test_foreign.py",
+        *foreign,
+    }
     if part in theirs.PARTS:
         unread |= {"ours.py"}
         rooms: tuple[str, ...] = ("training",)
@@ -127,9 +136,8 @@ def written(standings: list[Standing], missing: dict[str, str]) -> None:
         "machine": machine(), "date": date.today().isoformat(), "commit": ", ".join(commits),
         "cpu": sum(part["cpu_seconds"] for part in parts), "load": f"{min(loads):.0f} to {max(loads):.0f}",
     }  # fmt: skip
-    done = [item for item in standings if all(name in item.names for name in OURS)]
     figures = {
-        **facts, "missing": missing, "mean_rank": ranks(done) if done else {},
+        **facts, "missing": missing, "mean_rank": ranks(compared(standings)),
         "streams": {item.name: told(item) for item in standings},
     }  # fmt: skip
     (ROOT / "out" / "decisions.json").write_text(json.dumps(figures, indent=2))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.bench.decisions.aims import aims, compared
 from tests.bench.decisions.policies import FIXED, SIZE
 from tests.bench.decisions.standing import MONTHLY, NEVER, OURS, Standing, ranks
 
@@ -47,7 +48,7 @@ def page(standings: list[Standing], missing: dict[str, str], facts: dict[str, An
     commits = f"commit{'s' if ',' in facts['commit'] else ''} {facts['commit']}"
     lines = [
         HEAD.format(**facts, commits=commits),
-        *_reach(standings),
+        *aims(standings),
         "\n![Loss against hindsight](images/decisions-benchmark.svg)\n",
     ]
     lines += ["## All streams", "", *_matrix(standings), TRAPS, *_drift(standings), _first_models(standings)]
@@ -60,61 +61,15 @@ def page(standings: list[Standing], missing: dict[str, str], facts: dict[str, An
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _reach(standings: list[Standing]) -> Iterator[str]:
-    """The aims and whether they were reached."""
-    yield "## What was to be reached"
-    yield ""
-    yield "| aim | " + " | ".join(OURS) + " |"
-    yield "|---|" + "---|" * len(OURS)
-    done = [item for item in standings if all(name in item.names for name in OURS)]
-    if not done:
-        yield "| no stream is through | – | – |"
-        return
-    worse = {name: {item.name: item.against(name, (NEVER, MONTHLY)) for item in done} for name in OURS}
-    cells = []
-    for name in OURS:
-        over = [f"{stream} {value[0]:.3f}" for stream, value in worse[name].items() if value[0] > 1.03]
-        cells.append(f"**missed** on {', '.join(over)}" if over else _on_all(len(done)))
-    yield (
-        "| nowhere more than 3 % worse than the better of *never* and *monthly, all* | "
-        + " | ".join(cells)
-        + " |"
-    )
-    cells = []
-    for name in OURS:
-        over = [f"{item.name} {item.overall()[name] / item.fixed():.3f}" for item in done
-                if item.overall()[name] > 1.05 * item.fixed()]  # fmt: skip
-        cells.append(f"**missed** on {', '.join(over)}" if over else _on_all(len(done)))
-    yield f"| at most 1.05 × the best of {', '.join(FIXED)} in hindsight | " + " | ".join(cells) + " |"
-    rank = ranks(done)
-    best = min(told[0] for told in rank.values())
-    first = ", ".join(name for name, told in rank.items() if told[0] == best)
-    cells = [f"{'kept' if rank[name][0] == best else '**missed**'}: {rank[name][0]:.2f}" for name in OURS]
-    yield (f"| best mean rank of all policies (best: {first}, {best:.2f}) | " + " | ".join(cells) + " |")
-    flights = next((item for item in done if item.name == "flights"), None)
-    if flights is not None:
-        cells = []
-        for name in OURS:
-            loss, runs = flights.overall()[name], len(flights.parts[name]["trained"])
-            word = "kept" if loss <= 11.0 and runs <= 12 else "**missed**"
-            cells.append(f"{word}: {loss:.2f} minutes, {runs} runs")
-        yield (
-            "| flights: at most 11.0 minutes with at most 12 runs (with this learner) | "
-            + " | ".join(cells)
-            + " |"
-        )
-
-
-def _on_all(streams: int) -> str:
-    return "kept on the one there is" if streams == 1 else f"kept on all {streams}"
-
-
 def _matrix(standings: list[Standing]) -> Iterator[str]:
     """Loss against hindsight by policy and stream, and mean ranks."""
-    done = [item for item in standings if all(name in item.names for name in OURS)]
+    done = compared(standings)
     names = list(dict.fromkeys(name for item in standings for name in item.names))
-    rank = ranks(done) if done else {}
-    yield "Loss against hindsight; in the last column the mean rank over the streams that every policy went through."
+    rank = ranks(done)
+    yield (
+        "Loss against hindsight; in the last column the mean rank "
+        f"over {', '.join(item.name for item in done)}, of the policies that went through all of them."
+    )
     yield ""
     yield "| policy | " + " | ".join(item.name for item in standings) + " | mean rank |"
     yield "|---|" + "---|" * (len(standings) + 1)
