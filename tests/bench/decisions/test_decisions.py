@@ -240,6 +240,19 @@ class TestPage:
         page.picture([made], tmp_path / "a.svg")
         assert (tmp_path / "a.svg").read_text().startswith("<svg")
 
+    def test_a_loop_that_went_through_some_of_the_streams_is_judged_on_these(self, learner):
+        told = every(learner)
+        balanced = {standing.OURS[1]: told["policies"]["monthly, all"]}
+        one = standing.standing("jump", told, balanced)
+        other = standing.standing("leap", told, balanced | {standing.OURS[0]: told["policies"]["never"]})
+        text = page.page([one, other, standing.standing("alone", told, {})], {}, FACTS)
+        row = next(line for line in text.splitlines() if line.startswith("| nowhere more"))
+        assert "| **missed** on 1 of 1: leap" in row
+        assert row.endswith("| kept on all 2 |")
+        assert "the mean rank over jump, leap," in text
+        ranked = next(line for line in text.splitlines() if line.startswith("| best mean rank"))
+        assert "| – | " in ranked, "a loop that is missing on one of them has no rank"
+
     def test_an_aim_that_is_missed_is_called_missed(self, learner):
         told = every(learner)
         ours = dict.fromkeys(standing.OURS, told["policies"]["never"])
