@@ -24,6 +24,7 @@ from millrace.client import Millrace
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress, ReplayOrder
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.models import ModelVersionRead
+from millrace_contracts.overviews import DayPoint
 from millrace_replay import inside, outcome, replay
 from millrace_stats import tasks
 
@@ -97,7 +98,14 @@ def found(stream: Stream, client: Millrace, name: str, result: dict[str, Any]) -
         "switch_backs": result["switch_backs"], "shown": result["loop"]["overall"],
         "static": result["static"]["overall"], "verdicts": [run["verdict"] for run in result["runs"]],
         "causes": [run["cause"] for run in result["runs"]],
+        "course": [course(stream, point) for point in client.monitoring.course(name)],
     }  # fmt: skip
+
+
+def course(stream: Stream, point: DayPoint) -> list[float | None]:
+    """A day as the loop saw it: its number, the champion, its loss, the loss that is expected, and the evidence as a
+    share of what raises an alarm."""
+    return [day_of(stream, point.day), point.champion, point.loss, point.baseline, point.level]
 
 
 def served_by(stream: Stream, moves: list[tuple[Any, int | None]]) -> np.ndarray:
