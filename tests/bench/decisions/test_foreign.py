@@ -82,3 +82,11 @@ def test_many_classes_keep_their_names(nannyml):
     assert known["kinds"]["prediction"] == "category"
     assert known["given"]["y_pred_proba"] == {"1": "p0", "2": "p1", "many": "p2"}
     assert answers == [{}]
+
+
+def test_a_class_that_no_label_of_the_reference_has_is_left_out(nannyml):
+    """NannyML refuses classes that are not those of its reference; a species may come years later."""
+    classes = ["1", "2", "many"]
+    told = {"task": "multiclass", "words": ["word"], "features": ["x", "word"], "classes": classes}
+    known, _ = nannyml({**told, "reference": rows(classes, ["1", "many", "1"])})
+    assert known["given"]["y_pred_proba"] == {"1": "p0", "many": "p2"}

@@ -33,17 +33,20 @@ def _table(text: str, told: dict) -> pd.DataFrame:
     return table
 
 
-def _estimator(told: dict, rows: int):
+def _estimator(told: dict, reference: pd.DataFrame):
+    """Of more than two classes those that the reference's labels have: NannyML refuses any other set of them."""
+    rows = max(len(reference) // CHUNKS, 1)
     if told["task"] == "regression":
         return nannyml.DLE(
             feature_column_names=told["features"], y_true="target", y_pred="prediction", metrics=["rmse"],
             chunk_size=rows,
         )  # fmt: skip
     many = told["task"] == "multiclass"
-    probabilities = {name: f"p{place}" for place, name in enumerate(told["classes"])} if many else "p1"
+    known = set(reference["target"])
+    of_each = {name: f"p{place}" for place, name in enumerate(told["classes"]) if name in known}
     return nannyml.CBPE(
         problem_type="classification_multiclass" if many else "classification_binary", y_true="target",
-        y_pred="prediction", y_pred_proba=probabilities, metrics=["roc_auc"], chunk_size=rows,
+        y_pred="prediction", y_pred_proba=of_each if many else "p1", metrics=["roc_auc"], chunk_size=rows,
     )  # fmt: skip
 
 
@@ -56,7 +59,7 @@ def main() -> None:
         if "reference" in told:
             model = told
             reference = _table(told["reference"], model)
-            estimator = _estimator(model, max(len(reference) // CHUNKS, 1)).fit(reference)
+            estimator = _estimator(model, reference).fit(reference)
             print("{}", file=answers, flush=True)
             continue
         found = estimator.estimate(_table(told["current"], model)).filter(period="analysis").to_df()
