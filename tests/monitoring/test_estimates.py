@@ -27,7 +27,7 @@ NOISE = {"north": 0.5, "south": 0.5, "west": 4.0}
 
 def sales(number, rows=100, west=0.2):
     """Features, truth and answers of one day; more rows of the west are harder rows."""
-    draw = np.random.default_rng([7, number])
+    draw = np.random.default_rng([7, abs(number)])
     prices = draw.normal(10, 2, rows).astype(np.float32)
     shops = draw.choice(SHOPS, rows, p=[(1 - west) / 2, (1 - west) / 2, west]).astype(object)
     noise = np.array([NOISE[shop] for shop in shops])
@@ -180,6 +180,21 @@ async def test_an_estimator_of_another_form_costs_the_estimates_and_nothing_else
     found = await told(service)
     assert "has the form 2, and only 1 can be read" in found["why_not"]
     assert found["words"][0].endswith("the next version has one that can be read.")
+
+
+async def test_of_a_stray_day_that_was_passed_over_no_estimate_goes_on_waiting(service):
+    await service.declare(
+        monitor(service.registry.version(1, 2.0, base=learnt()), label_delay_seconds=30 * 86400)
+    )
+    await sold(service, -900, rows=2, labelled=False)
+    for number in range(2):
+        await sold(service, number, labelled=False)
+    stray = str((START - timedelta(days=900)).date())
+    assert [day["since"] for day in (await told(service))["days"]] == [stray], "it waits as any other"
+    await service.labels(0, sales(0)[1])
+    await service.closed(1)
+    found = (await told(service))["days"]
+    assert [(day["since"], day["settled"]) for day in found] == [(str(START.date()), True)]
 
 
 async def test_estimates_that_are_turned_off_are_not_made(service):

@@ -50,6 +50,7 @@ async def estimate_due(services: Services) -> int:
             if monitor.declared.policy.estimated:
                 while settled := await _settle(services, monitor):
                     count += settled
+                await _forget_passed(services, monitor)
                 count += await _open_days(services, monitor)
             await _raise(services, monitor)
         except Exception as error:
@@ -86,6 +87,19 @@ async def _closed(services: Services, monitor: Monitor, closing: Closing) -> Est
             lambda: estimate(of_closed(table_of(data), spec, revision), spec, baseline)
         )
     return _row(monitor, day, lineup.champion.version, found, closing.digest, True)
+
+
+async def _forget_passed(services: Services, monitor: Monitor) -> None:
+    """Nothing is expected of days that were passed over as the stream began behind them: their rows were faults."""
+    if monitor.closed_through is None:
+        return
+    mine = (monitor.project, monitor.endpoint, monitor.closed_through)
+    async with services.readers() as session:
+        found = await queries.passed_over(session, *mine)
+    if found:
+        async with services.sessions.begin() as session:
+            for day in await queries.passed_over(session, *mine):
+                await session.delete(day)
 
 
 async def _open_days(services: Services, monitor: Monitor) -> int:

@@ -1,7 +1,7 @@
 """SQL of estimates."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import func, select
 
@@ -25,6 +25,15 @@ async def days(
     if until is not None:
         statement = statement.where(EstimatedDay.day < until)
     return list((await session.scalars(statement.order_by(EstimatedDay.day))).all())
+
+
+async def passed_over(
+    session: AsyncSession, project: str, endpoint: str, through: datetime
+) -> list[EstimatedDay]:
+    """Days up to *through*, as far as everything has closed, that never settled: their rows were stray."""
+    mine = (EstimatedDay.project == project, EstimatedDay.endpoint == endpoint)
+    open_ones = (EstimatedDay.settled.is_(False), EstimatedDay.through <= through)
+    return list((await session.scalars(select(EstimatedDay).where(*mine, *open_ones))).all())
 
 
 async def put(session: AsyncSession, estimates: Sequence[EstimatedDay]) -> None:
