@@ -99,6 +99,21 @@ class TestWaiting:
         assert [(item["loop"], item["run"]) for item in listed] == [("sales", run)]
         assert "approval.asked" in kinds(world)
 
+    async def test_the_way_back_that_a_run_finds_asks_nobody_as_that_version_was_in_production(self, people):
+        run = await second(people)
+        await people.approve("ada", run)
+        await closed(people.platform, *range(1, 8))
+        await champion_everywhere(people.platform, 2)
+        world = people.platform.world
+        world.losses, world.archived = lambda dataset, run: (20.0, 10.0), lambda version: 7.0
+        await people.call("eve", "POST", "/v1/loops/sales:retrain", 201, json={})
+        await people.platform.rest()
+        last = await people.newest()
+        assert (last["state"], last["verdict"]["back"]) == ("rejected", 1)
+        await people.call("vic", "GET", f"/v1/loops/sales/runs/{last['number']}/approval", 404)
+        await closed(people.platform, 8)
+        await champion_everywhere(people.platform, 1)
+
     async def test_a_loop_without_the_gate_asks_nobody(self, people):
         await people.apply("eve", document())
         await people.platform.rest()
