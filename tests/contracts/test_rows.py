@@ -12,3 +12,17 @@ def test_a_check_is_made_by_its_verdict():
     assert (bad.mend, bad.rows, bad.examples) == ("Mend it.", 7, list("abcde"))
     report = DeliveryReport(rows=9, checks=[good, bad, told])
     assert (report.failed, report.noted) == ([bad], [told])
+
+
+def test_one_row_is_told_as_one():
+    one, more = (
+        DeliveryReport(rows=9, checks=[], repeated=count, corrected=count).told() for count in (1, 12)
+    )
+    assert one == [
+        "1 row was there already and counts once.",
+        "1 row corrects an earlier one with the same key.",
+    ]
+    assert more == [
+        "12 rows were there already and count once.",
+        "12 rows correct earlier ones with the same key.",
+    ]

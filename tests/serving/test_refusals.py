@@ -48,7 +48,7 @@ WRONG = [
     (body(tensor("distance", "INT64", 10)), "inputs.distance", "has the datatype INT64"),
     (body(tensor("colour", "BYTES", "red")), "inputs.colour", "is not an input of the model"),
     (body(without=["departed"]), "inputs.departed", "is missing"),
-    (body(tensor("distance", "FP32", 1.0, 2.0)), "inputs.origin", "has 1 rows"),
+    (body(tensor("distance", "FP32", 1.0, 2.0)), "inputs.origin", "has 1 row, "),
     (body(tensor("distance", "FP32", 1.0, rows=2)), "inputs.distance.data", "has 1 values for 2 rows"),
     ({"inputs": []}, "inputs", "is missing or empty"),
     ({}, "inputs", "is missing or empty"),

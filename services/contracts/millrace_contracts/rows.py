@@ -16,6 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.deliveries import ArtifactSource, FeedbackSource, FileTitle, QuarantinedSource
@@ -34,6 +35,12 @@ EXAMPLES = 5
 
 UNREAD = "ingest"
 """The check of a delivery that was never read to its end: its job failed."""
+
+KNOWN = "row was there already and counts once.", "rows were there already and count once."
+CORRECTED = (
+    "row corrects an earlier one with the same key.",
+    "rows correct earlier ones with the same key.",
+)
 
 
 class Check(BaseModel):
@@ -163,9 +170,10 @@ class DeliveryReport(BaseModel):
     def told(self) -> list[str]:
         """One line for everything that a person should know of a delivery that was taken."""
         lines = [f"Written with {self.dialect.words}."] if self.dialect and self.dialect.delimiter else []
-        lines += [f"{self.repeated} rows were there already and count once."] if self.repeated else []
+        if self.repeated:
+            lines.append(counted(self.repeated, *KNOWN))
         if self.corrected:
-            lines.append(f"{self.corrected} rows correct earlier ones with the same key.")
+            lines.append(counted(self.corrected, *CORRECTED))
         for item in self.noted:
             lines.append(
                 f"{item.check}{f' {item.column}' if item.column else ''}: {item.observed}. {item.mend}"

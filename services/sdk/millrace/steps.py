@@ -19,6 +19,7 @@ from millrace.outcomes import Evaluated, Ingested, Judged, Registered
 from millrace_contracts import traffic
 from millrace_contracts.compressing import CompressResult
 from millrace_contracts.contenders import Contender
+from millrace_contracts.counting import counted
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.learning import (
     EvaluateResult,
@@ -101,7 +102,7 @@ def ingest(project: str, loop: str, run: int) -> Ingested:
             step.client.controller.refuse(loop, run, _failed_checks(result.report), result.report)
             return Ingested(0, drift), "the new rows were refused"
         number = result.dataset_version or newest.number
-        return Ingested(number, drift), f"data version {number}, {result.new_rows} new rows"
+        return Ingested(number, drift), f"data version {number}, {counted(result.new_rows, 'new row')}"
 
     return Step(project, loop, run, "ingest").run(work)
 

@@ -183,7 +183,7 @@ def blocks(scale: float) -> Iterator[Result]:
             name = f"candidate as bad as the margin passes, five days of each of {months} months, a block is a {what}"
             yield measure(name, int(4000 * scale), alike, months, 5, by_month)
     for rows in (1, 5, 20):
-        name = f"candidate as bad as the margin passes, 14 days of about {rows} rows"
+        name = f"candidate as bad as the margin passes, 14 days of about {_rows(rows)}"
         yield measure(name, int(4000 * scale), by_rows, rows, 1.0)
 
 
@@ -191,22 +191,22 @@ def qualities(scale: float) -> Iterator[Result]:
     """Quality alarms on few rows a day: false ones in a year, and how soon a fault is told."""
     for usual in (0.0, 0.02, 0.1):
         for rows in (1, 5, 20, 100):
-            name = (
-                f"{FEATURES} features missing in {usual:.0%} of rows, {rows} rows a day, alarm within a year"
-            )
+            name = f"{FEATURES} features missing in {usual:.0%} of rows, {_rows(rows)} a day, alarm within a year"
             yield measure(name, int(300 * scale), faulty, rows, usual, usual)
     for rows in (1, 5, 20, 100):
-        name = f"the same for 2%, {rows} rows a day, shares compared plainly from {ENOUGH} rows on"
+        name = f"the same for 2%, {_rows(rows)} a day, shares compared plainly from {ENOUGH} rows on"
         yield measure(name, int(300 * scale), faulty, rows, 0.02, 0.02, FEATURES, True)
     for now in (1.0, 0.3):
         for rows in (1, 5, 20):
-            name = f"one feature missing in {now:.0%} instead of 2%, {rows} rows a day"
+            name = f"one feature missing in {now:.0%} instead of 2%, {_rows(rows)} a day"
             yield measure(name, int(300 * scale), faulty, rows, 0.02, now, 1, unit="days")
     for rows in (1, 5, 20):
-        name = (
-            f"one feature missing in 30% instead of 2%, beside one that is always missing, {rows} rows a day"
-        )
+        name = f"one feature missing in 30% instead of 2%, beside one that is always missing, {_rows(rows)} a day"
         yield measure(name, int(300 * scale), faulty, rows, 0.02, 0.3, 2, False, 1, unit="days")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def drifts(scale: float) -> Iterator[Result]:

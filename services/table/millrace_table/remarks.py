@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_table import columns, digits, looks, spans, texts
 from millrace_table.facts import Facts
@@ -124,8 +125,8 @@ def _of_values(
             found.append(f"'{column.name}' has no values at all.")
         elif column.name == contract.target and missing:
             found.append(
-                f"{missing} rows have no '{column.name}', the target: they will be refused. Remove "
-                "them, or raise its missing_at_most to have them left out."
+                f"{counted(missing, 'row has', 'rows have')} no '{column.name}', the target, and will be refused. "
+                "Remove them, or raise its missing_at_most to have them left out."
             )
         elif column.unique:
             found.append(f"'{column.name}' looks like an identifier: exclude it from the features.")

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.counting import counted
 from millrace_table.columns import Mask
 
 YEAR = timedelta(days=366) // timedelta(microseconds=1)
@@ -99,7 +100,7 @@ class _Some:
     def told(self, name: str, what: str, mend: str) -> list[str]:
         if self.first is None:
             return []
-        rows = "1 row has" if self.count == 1 else f"{self.count} rows have"
+        rows = counted(self.count, "row has", "rows have")
         return [f"{rows} a time in '{name}' that {what} ({self.first.date().isoformat()}): {mend}."]
 
 

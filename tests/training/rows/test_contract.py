@@ -185,7 +185,7 @@ def test_a_person_is_warned_of_identifiers_constants_and_missing_targets():
         "'id' looks like an identifier",
         "'same' has one value",
         "'none' has no values",
-        "1 rows have no",
+        "1 row has no",
     ):
         assert words in notes
 

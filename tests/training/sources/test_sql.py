@@ -206,7 +206,7 @@ def test_a_row_that_is_left_out_is_told(shop, pulled, rows):
     shop(some(201, 260), "UPDATE sales SET amount = 999999 WHERE id = 260")
     result = pulled(source(shop, cursor="id"))
     assert result.new_rows == 59
-    assert "1 rows were left out (amount: 1 rows" in result.reason
+    assert "1 row was left out (amount: 1 row (" in result.reason
 
 
 def test_a_query_can_join_and_name_columns(shop, pulled, rows):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from millrace_contracts.counting import counted
 from millrace_contracts.learning import Block
 from millrace_stats.stakes import Prices
 
@@ -28,7 +29,7 @@ class Past:
         """What is said of evidence that does not count; empty if there is none."""
         if not self.aside:
             return ""
-        blocks = "1 block" if self.aside == 1 else f"{self.aside} blocks"
+        blocks = counted(self.aside, "block")
         are = "is" if self.aside == 1 else "are"
         return (
             f"; {blocks} of earlier runs {are} set aside: those candidates were not fitted anew before each part of "

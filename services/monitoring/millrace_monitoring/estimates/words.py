@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from millrace_contracts.counting import counted
 from millrace_contracts.estimates import Estimates
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.tables import EstimatedDay
@@ -37,7 +38,7 @@ def _standing(told: Estimates) -> str:
     side = "below" if found.bias > 0 else "above"
     enough = "" if found.known else f"; its error counts as known from {found.needed} days on"
     return (
-        f"On {_days(found.days)} with labels the estimated loss was off by {found.distance:.3g}, in the mean "
+        f"On {counted(found.days, 'day')} with labels the estimated loss was off by {found.distance:.3g}, in the mean "
         f"{abs(found.bias):.3g} {side} what was measured; its band held that on {found.held:.0%} of the days{enough}."
     )
 
@@ -48,7 +49,7 @@ def _labels(told: Estimates) -> str:
         return "No labels have come yet."
     share = f"{labels.share:.0%} of the rows have a label"
     if labels.random is None:
-        few = f"{_days(labels.days)} of comparison cannot say yet whether they are a fair sample of all rows"
+        few = f"{counted(labels.days, 'day')} of comparison cannot say yet whether they are a fair sample of all rows"
         return f"{share}; {few}."
     if labels.random:
         return f"{share}, and they look like a fair sample of all rows."
@@ -70,7 +71,3 @@ def _alarm(told: Estimates) -> str:
     if told.estimator.known:
         return "A risen estimate is no alarm now: its bands held too few of the days with labels."
     return "A risen estimate is no alarm yet: its error on this loop is not known."
-
-
-def _days(count: int) -> str:
-    return f"{count} day{'' if count == 1 else 's'}"

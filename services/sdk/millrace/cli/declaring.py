@@ -11,6 +11,7 @@ from millrace.cli.dialects import written
 from millrace.cli.exits import REFUSED
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
+from millrace_contracts.counting import counted
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
@@ -118,7 +119,10 @@ def _deliver(
     if result.unchanged:
         _say(output, f"{path.name} is known already: data version {result.dataset_version}.")
     else:
-        _say(output, f"{path.name}: {result.new_rows} rows accepted, data version {result.dataset_version}.")
+        _say(
+            output,
+            f"{path.name}: {counted(result.new_rows, 'row')} accepted, data version {result.dataset_version}.",
+        )
     for line in result.report.told():
         _say(output, f"  {line}")
     return result

@@ -9,6 +9,7 @@ from millrace.cli.command import command, fail, group
 from millrace.cli.exits import REFUSED
 from millrace.cli.output import Columns, Format, Output, dump, items
 from millrace.cli.session import client
+from millrace_contracts.counting import counted
 
 if TYPE_CHECKING:
     from millrace_contracts.datasets import QuarantineRead
@@ -98,7 +99,7 @@ def accept(
         fail(f"Entry {entry} is still refused", *result.report.explained(), *remedy, code=REFUSED)
     if output != Format.TABLE:
         return dump(result, output)
-    typer.echo(f"{result.new_rows} rows accepted, data version {result.dataset_version}.")
+    typer.echo(f"{counted(result.new_rows, 'row')} accepted, data version {result.dataset_version}.")
     for change in result.changes:
         typer.echo(f"  the contract changes: {change}")
     return None

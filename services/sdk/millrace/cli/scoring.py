@@ -10,6 +10,7 @@ from millrace.cli.command import fail
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.places import Places, places
 from millrace.cli.session import client
+from millrace_contracts.counting import counted
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
@@ -184,7 +185,8 @@ def _tell(result: "ScoreResult", out: str, logged: bool) -> None:
         typer.echo(f"  {result.repeated} of them were in the table already.")
     for item in result.unanswered:
         typer.echo(
-            f"  '{item.column}': {item.rows} rows hold no value that the model takes: {', '.join(item.examples)}",
+            f"  '{item.column}': {counted(item.rows, 'row holds', 'rows hold')} no value that the model takes: "
+            f"{', '.join(item.examples)}",
             err=True,
         )
     resumed = f", {cost.resumed} of them kept from an earlier attempt" if cost.resumed else ""

@@ -10,6 +10,7 @@ from millrace.cli.command import fail
 from millrace.cli.exits import REFUSED
 from millrace.cli.output import Columns, Format, Output, dump, items
 from millrace.cli.session import client
+from millrace_contracts.counting import counted
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
@@ -59,7 +60,7 @@ def stream(
 
 
 def _say(output: Format, sent: "Streamed") -> None:
-    words = [f"{sent.rows} rows in {sent.batches} batches are kept"]
+    words = [f"{counted(sent.rows, 'row')} in {counted(sent.batches, 'batch is', 'batches are')} kept"]
     words += [f"{sent.repeated} of them were here before"] if sent.repeated else []
     words += [f"{sent.unreadable} are no JSON objects"] if sent.unreadable else []
     typer.echo("; ".join(words) + ".", err=output != Format.TABLE)
@@ -88,7 +89,9 @@ def _tell(platform: "Millrace", loop: str, stands: "StreamRead", waited: bool) -
     from millrace_contracts.rows import IngestResult
 
     if not waited:
-        typer.echo(f"{stands.pending_rows} rows wait to be delivered. See:  millrace data streams")
+        typer.echo(
+            f"{counted(stands.pending_rows, 'row waits', 'rows wait')} to be delivered. See:  millrace data streams"
+        )
         return
     typer.echo(stands.message)
     if stands.job is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from millrace.pages.figures import BLUE, GREY, INK, RED, draw
 from millrace.pages.page import Html, mark, table
+from millrace_contracts.counting import counted
 from millrace_contracts.variants import BASE_TARGET, SPEED_UP, Latency, ModelVariant, VariantState
 
 HEADER = (
@@ -112,7 +113,7 @@ def _why(item: ModelVariant) -> str:
             return f"{part.column} {part.value or 'missing'}: {part.verdict}"
     slow = [] if item.measured is None else [one for one in item.measured.speed_up if one.lower <= SPEED_UP]
     if slow:
-        rows = "1 row" if slow[0].batch == 1 else f"{slow[0].batch} rows"
+        rows = counted(slow[0].batch, "row")
         return f"{slow[0].ratio:.2f} times as fast with {rows}, at least {slow[0].lower:.2f}"
     return item.reason.partition(";")[0][:60]
 

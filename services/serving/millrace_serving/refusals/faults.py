@@ -12,6 +12,7 @@ from typing import Any
 
 from millrace_contracts import packing
 from millrace_contracts.bodies import Document
+from millrace_contracts.counting import counted
 from millrace_contracts.signature import Input, Signature
 from millrace_core.errors import FieldError
 from millrace_serving.refusals import frames
@@ -186,7 +187,9 @@ def _tensor(slot: Slot, item: Document, rows: int | None) -> Iterator[FieldError
     elif shape[0] < 1:
         yield FieldError(where, "has no rows", "send at least one")
     elif shape[0] != rows:
-        yield FieldError(where, f"has {shape[0]} rows, another tensor has {rows}", "send as many in each")
+        yield FieldError(
+            where, f"has {counted(shape[0], 'row')}, another tensor has {rows}", "send as many in each"
+        )
     elif "data" in item:
         yield from _values(slot, item["data"], shape[0])
     else:
@@ -198,7 +201,7 @@ def _values(tensor: Slot, data: Any, rows: int) -> Iterator[FieldError]:
     if values is None or len(values) != rows * tensor.width:
         has = "no list" if values is None else f"{len(values)} values"
         each = "one value a row" if tensor.width == 1 else f"{tensor.width} values a row"
-        yield FieldError(f"{where}.data", f"has {has} for {rows} rows", f"send {each}")
+        yield FieldError(f"{where}.data", f"has {has} for {counted(rows, 'row')}", f"send {each}")
         return
     for place, value in enumerate(values):
         if value is None:
@@ -237,7 +240,7 @@ def _binary(tensor: Slot, parameters: Any, rows: int) -> Iterator[FieldError]:
     if type(size) is not int:
         yield FieldError(where, "has no data", "send `data`, or binary_data_size and the bytes")
     elif right and size != right:
-        yield FieldError(where, f"has {size} bytes for {rows} rows", f"send {right} bytes")
+        yield FieldError(where, f"has {size} bytes for {counted(rows, 'row')}", f"send {right} bytes")
 
 
 def _left_over(tensors: list[Document], size: int) -> list[FieldError]:

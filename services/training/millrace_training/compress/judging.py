@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from millrace_contracts.compressing import CompressPlan
+from millrace_contracts.counting import counted
 from millrace_contracts.learning import Block
 from millrace_contracts.variants import SPEED_UP, LossDifference, Measurement, SliceDifference, VariantState
 from millrace_stats.paired import Comparison, non_inferior
@@ -187,4 +188,4 @@ def _good(good: Quality) -> str:
 
 
 def _rows(batch: int) -> str:
-    return "1 row" if batch == 1 else f"{batch} rows"
+    return counted(batch, "row")

@@ -5,6 +5,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import DataContract
 from millrace_contracts.rows import Check
 from millrace_table import pieces, spans
@@ -31,7 +32,13 @@ def unique_over(before: Present | None, news: Rows, contract: DataContract) -> l
         again = before.has(news, contract, name) if news.num_rows else None
         if again is not None:
             count = int(again.sum())
-            seen = f"{count} new rows repeat a value of the dataset" if count else "no value is there already"
+            seen = (
+                counted(
+                    count, "new row repeats a value of the dataset", "new rows repeat a value of the dataset"
+                )
+                if count
+                else "no value is there already"
+            )
             lines.append(
                 line(
                     "unique in the dataset",
@@ -63,9 +70,13 @@ def far_times(name: str, far: Marked, rows: int) -> Check:
     """Whether the rows, of all *rows*, that lie *far* from the others are few enough to be left out."""
     count, share = far.count, far.count / max(1, rows)
     good = count <= 1 or share <= FAR
-    seen = f"{count} rows lie years from all others" if count else "no row lies far from the others"
+    seen = (
+        counted(count, "row lies years from all others", "rows lie years from all others")
+        if count
+        else "no row lies far from the others"
+    )
     if count and good:
-        seen += " and are left out"
+        seen += f" and {'is' if count == 1 else 'are'} left out"
     mend = "Correct these times, or leave these rows out."
     told = line("far times", name, good, seen, f"at most {FAR:.0%}", count, far.examples, mend)
     return noted(told, mend) if count and good else told

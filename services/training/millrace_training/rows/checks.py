@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
 from millrace_table import columns, guesses, inference, pieces, settling
@@ -89,7 +90,7 @@ def volume(rows: int, contract: DataContract) -> Check:
     """Whether the dataset version has enough rows in all."""
     least = contract.rows.minimum
     mend = "Collect more rows; fewer cannot be split into training and test."
-    return line("volume", None, rows >= least, f"{rows} rows", f"at least {least}", 0, [], mend)
+    return line("volume", None, rows >= least, counted(rows, "row"), f"at least {least}", 0, [], mend)
 
 
 def named(names: list[str], contract: DataContract, partial: bool) -> Check:
@@ -120,7 +121,9 @@ def _unique(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> list[
 
 def unique(name: str, count: int, shown: list[str]) -> Check:
     """Whether *count*, the rows that repeat a value of a column without repeats, is none."""
-    observed = f"{count} rows repeat a value" if count else "no value comes twice"
+    observed = (
+        counted(count, "row repeats a value", "rows repeat a value") if count else "no value comes twice"
+    )
     mend = "Remove the repeated rows, or set unique to false."
     return line("unique", name, not count, observed, "no value twice", count, shown, mend)
 
@@ -132,7 +135,7 @@ def duplicates(count: int, rows: int, contract: DataContract) -> Check:
         "duplicates",
         None,
         share <= contract.duplicates_at_most,
-        f"{count} rows ({share:.1%}) repeat another row",
+        f"{counted(count, 'row')} ({share:.1%}) repeat{'s' * (count == 1)} another row",
         f"at most {contract.duplicates_at_most:.1%}",
         count,
         [],

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import ColumnContract
 from millrace_contracts.rows import Check
 from millrace_table import guesses, moments, numbers, tensors
@@ -111,7 +112,10 @@ class Tally:
         good = within or (slack and (self._partial or few))
         what = "the target" if self._target else "a value"
         mend = f"Fill them in, or raise missing_at_most if rows may lack {what}."
-        observed, allowed = f"{count} rows ({share:.1%}) lack {what}", f"at most {column.missing_at_most:.1%}"
+        observed, allowed = (
+            f"{counted(count, 'row')} ({share:.1%}) lack{'s' * (count == 1)} {what}",
+            f"at most {column.missing_at_most:.1%}",
+        )
         rows = [] if good else self._absent.examples
         told = line("missing", column.name, good, observed, allowed, count, rows, mend)
         if good and not within:
@@ -124,7 +128,11 @@ class Tally:
         count, share = self._outside.count, self._share(self._outside)
         good = share <= column.outside_at_most or (column.guessed and count == 1)
         extent = "no values" if self._low > self._high else f"{self._low:g} to {self._high:g}"
-        observed = f"{count} rows ({share:.2%}) are outside" if count else extent
+        observed = (
+            f"{counted(count, 'row')} ({share:.2%}) {'is' if count == 1 else 'are'} outside"
+            if count
+            else extent
+        )
         if count and good:
             observed += " and are left out"
         mend = "Correct these values, or widen minimum and maximum if they are true."
@@ -134,7 +142,7 @@ class Tally:
             return noted(told, "If they are true, widen minimum and maximum.")
         if not good or not self._beyond.count:
             return told
-        new = f"{self._beyond.count} rows ({self._share(self._beyond):.2%})"
+        new = f"{counted(self._beyond.count, 'row')} ({self._share(self._beyond):.2%})"
         seen = f"{new} go beyond {column.minimum:g} to {column.maximum:g}"
         told = told.model_copy(update={"observed": seen, "examples": self._beyond.examples})
         return noted(told, "They are taken, and the guess grows.")
@@ -152,7 +160,9 @@ class Tally:
             "values",
             column.name,
             good,
-            f"{count} rows ({share:.1%}) have values not seen before" if count else "all values are known",
+            f"{counted(count, 'row')} ({share:.1%}) {'has' if count == 1 else 'have'} values not seen before"
+            if count
+            else "all values are known",
             f"at most {column.unknown_at_most:.1%} other than {words(column.allowed or [], 8)}",
             count,
             self._unknown.examples,

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, ValidateSpec
@@ -96,14 +97,14 @@ def _labels(target: pa.ChunkedArray, task: Task) -> Labels:
 def _rows(table: pa.Table) -> Check:
     if table.num_rows < ROWS:
         mend = "Collect more rows; fewer cannot be split into training and test."
-        return Check.failed("volume", f"{table.num_rows} rows", f"at least {ROWS}", mend)
+        return Check.failed("volume", counted(table.num_rows, "row"), f"at least {ROWS}", mend)
     return Check.passed("volume", f"{table.num_rows} rows", f"at least {ROWS}")
 
 
 def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
     missing = values.null_count
     if missing:
-        seen, mend = f"{missing} rows lack the target", "Remove these rows."
+        seen, mend = counted(missing, "row lacks the target", "rows lack the target"), "Remove these rows."
         return [
             Check.failed("target", seen, "a target in every row", mend, column=asked.target, rows=missing)
         ]
@@ -148,7 +149,7 @@ def _classes(type: pa.DataType, counts: dict[Value, int], name: str, task: Task)
     if len(counts) - len(rare) < 2:
         return [_too_few(rare, len(counts), name)]
     smallest, rows = min(counts.items(), key=lambda item: (item[1], tasks.class_text(item[0])))
-    seen = f"{rows} rows of {tasks.class_text(smallest)!r}, the fewest of {len(counts)} classes"
+    seen = f"{counted(rows, 'row')} of {tasks.class_text(smallest)!r}, the fewest of {len(counts)} classes"
     enough = Check.passed("classes", seen, f"at least two classes with {LEAST_CLASS} rows", column=name)
     seldom = [_rare(rare, len(counts), name)] if rare else []
     return [enough, *seldom, *balance.imbalance(counts, name)]
@@ -194,9 +195,7 @@ def _rare(rare: dict[Value, int], classes: int, name: str) -> Check:
 def _told(rare: dict[Value, int]) -> str:
     """Classes with their rows, rarest first."""
     ordered = sorted(rare.items(), key=lambda item: (item[1], tasks.class_text(item[0])))
-    named = [
-        f"{rows} row{'s' * (rows != 1)} of {tasks.class_text(value)!r}" for value, rows in ordered[:NAMED]
-    ]
+    named = [f"{counted(rows, 'row')} of {tasks.class_text(value)!r}" for value, rows in ordered[:NAMED]]
     more = f" and {len(rare) - NAMED} more" if len(rare) > NAMED else ""
     return ", ".join(named) + more
 

@@ -1,6 +1,7 @@
 """Job `pull`: fetch what a source has and the dataset has not, delivery by delivery, each exactly once."""
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.counting import counted
 from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.pulls import Pulled, PullResult, PullSpec
 from millrace_contracts.rows import DeliveryReport, IngestResult
@@ -100,7 +101,8 @@ def _left_out(result: IngestResult) -> list[str]:
     if not result.accepted or lost <= 0:
         return []
     why = "; ".join(f"{item.column or 'rows'}: {item.observed}" for item in result.report.noted[:3])
-    return [f"{lost} rows were left out ({why})." if why else f"{lost} rows were left out."]
+    left = counted(lost, "row was left out", "rows were left out")
+    return [f"{left} ({why})." if why else f"{left}."]
 
 
 def _refusals(records: Records, spec: PullSpec, name: str, before: int) -> list[Pulled]:
@@ -124,10 +126,10 @@ def _sentence(accepted: list[Pulled], refused: list[Pulled], known: int) -> str:
     told = []
     if accepted:
         new = sum(item.new_rows for item in accepted)
-        told.append(f"{new} new rows in {len(accepted)} deliver{'y' if len(accepted) == 1 else 'ies'}.")
+        told.append(f"{counted(new, 'new row')} in {counted(len(accepted), 'delivery', 'deliveries')}.")
     told += [item.reason for item in refused[:3]]
     if not told:
         told.append("There are no new rows.")
     if known:
-        told.append(f"{known} rows were known already.")
+        told.append(counted(known, "row was known already.", "rows were known already."))
     return " ".join(told)

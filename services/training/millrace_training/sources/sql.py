@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.counting import counted
 from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.sources import RowSource, SqlSource
 from millrace_training.rows import files, repeats
@@ -120,7 +121,9 @@ def _note_without(asked: SqlSource, database: Database, kit: Kit) -> None:
     statement = f"SELECT COUNT(*) FROM {inner} AS {ROWS} WHERE NOT {given}"  # noqa: S608 - the loop's own query
     count = database.ask(statement, []).column(0)[0].as_py()
     if count:
-        kit.notes.append(f"{count} rows have no value of the cursor {asked.cursor}; they are not read.")
+        kit.notes.append(
+            counted(count, "row has", "rows have") + f" no value of the cursor {asked.cursor}; not read."
+        )
 
 
 def _whole(asked: SqlSource, before: Past, table: pa.Table) -> Delivery | None:
