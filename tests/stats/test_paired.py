@@ -155,6 +155,16 @@ class TestSwitchBack:
         assert day is not None
         assert 157 <= day <= 185
 
+    def test_a_change_just_before_its_first_day_does_not_blind_the_pair(self):
+        """It was three day-spreads worse until a week ago: around one mean the scale would be four times too large."""
+        found = measure("", 40, switched, 0.0, 2.0, 1, 0, 28, 0.02, 3.0, unit="days")
+        assert found.share > 0.95
+        assert found.median <= 14
+
+    def test_one_that_was_worse_until_a_week_ago_and_is_equal_now_is_not_switched_to(self):
+        result = measure("", 60, switched, 0.0, 0.0, 1, 0, 28, 0.02, 3.0)
+        assert result.share <= 0.01 + 3 * np.sqrt(0.01 * 0.99 / 60)
+
     def test_a_gain_below_the_margin_never_switches(self):
         watch = SwitchBackTest.start(1, margin=0.02, earlier=noise(28, spread=0.001))
         assert fed(watch, noise(200, spread=0.001) + 0.01) is None

@@ -120,6 +120,7 @@ def switched(
     quiet: int = 0,
     earlier: int = 28,
     margin: float = 0.02,
+    was_worse: float | None = None,
 ) -> float | None:
     """Archived versions against a champion for a year: days from the change to the first switch.
 
@@ -127,9 +128,12 @@ def switched(
         gain: of the archived ones after *quiet* days, in standard deviations of the daily difference; before that
             they are worse by half of one.
         earlier: days from which the scale is frozen; 0 leaves that to the first live days.
+        was_worse: by how many standard deviations they were worse up to a week before the first day; None: never.
     """
     length, change = earlier + YEAR, earlier + quiet
     gaps = np.where((np.arange(length) < change) & (gain > 0), 0.5, -gain) * SPREAD
+    if was_worse is not None:
+        gaps = np.where(np.arange(length) < earlier - 7, was_worse, -gain) * SPREAD
     series = [worlds.pairs(draw, length, r, SPREAD, gaps) for _ in range(candidates)]
     start = paired.SwitchBackTest.start
     watched = [start(candidates, margin, earlier=(one - two)[:earlier]) for one, two in series]
@@ -220,6 +224,9 @@ def switches(scale: float) -> Iterator[Result]:
         since = f" after {quiet} days on which it was worse" if quiet else ""
         name = f"version better by {gain:.0f} day-sd{since}, switch within a year, r={r}"
         yield measure(name, int(300 * scale), switched, r, gain, 1, quiet, unit="days")
+    for gain, r in ((2.0, 0.0), (2.0, 0.4), (0.0, 0.4)):
+        name = f"version worse by 3 day-sd until last week, now better by {gain:.0f}, switch within a year, r={r}"
+        yield measure(name, int(300 * scale), switched, r, gain, 1, 0, 28, 0.02, 3.0, unit="days")
 
 
 def canaries(scale: float) -> Iterator[Result]:

@@ -180,7 +180,7 @@ class SwitchBackTest:
         return made
 
     def _freeze(self, differences: np.ndarray) -> None:
-        reference = Reference.fit(differences, mean=0.0, tolerance=1.0)
+        reference = Reference.of_differences(differences)
         self.detector = Detector(reference, SWITCH_LEVEL * self.candidates)
 
     def update(self, champion: float, archived: float) -> bool:

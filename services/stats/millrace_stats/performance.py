@@ -6,12 +6,12 @@ and is simulated in docs/simulations.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from millrace_stats.series import autocorrelation, inflation
+from millrace_stats.series import around_step, autocorrelation, inflation
 
 LAMBDAS = (0.5, 1.0, 2.0)
 CLIP = 3.0
@@ -59,6 +59,21 @@ class Reference:
         floor = 1e-9 * max(1.0, abs(float(np.mean(values))))
         centre = float(np.mean(values)) if mean is None else mean
         return cls(centre, max(spread, floor), float(tolerance / np.sqrt(len(values))), len(values), r)
+
+    @classmethod
+    def of_differences(cls, differences: np.ndarray, tolerance: float = 1.0) -> "Reference":
+        """From daily differences of two models, which are equal under the null: their mean is 0.
+
+        The scale is that around the largest step: such days often hold the very change for which one is asked now.
+
+        Args:
+            differences: shape (days,), in order; at least MINIMUM_REFERENCE_DAYS.
+        Raises: ValueError with fewer days, or with values that are not finite.
+        """
+        plain = cls.fit(differences, mean=0.0, tolerance=tolerance)
+        spread, r = around_step(differences)
+        floor = 1e-9 * max(1.0, abs(float(np.mean(differences))))
+        return replace(plain, scale=max(spread * inflation(r), floor), autocorrelation=r)
 
     def score(self, loss: float) -> float:
         """How far *loss* lies above normal, in days' standard deviations: clipped, less the tolerance.
