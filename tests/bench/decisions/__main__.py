@@ -121,6 +121,7 @@ def there() -> tuple[list[Standing], dict[str, str]]:
         others = theirs.merged([told for part, told in read.items() if part in theirs.PARTS])
         ours = {f"Millrace, {part}": told for part, told in read.items() if part not in theirs.PARTS}
         missing |= {f"{name}, {part}": "was not measured" for part in PARTS if part not in read}
+        others["stream"] |= {"commits": {part: told["commit"] for part, told in read.items()}}
         standings.append(standing(name, others, ours))
     return standings, missing
 
