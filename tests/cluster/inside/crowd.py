@@ -34,7 +34,7 @@ async def client(url: str, pause: float, stop: Path, found: dict) -> None:
             began = time.time()
             try:
                 answer = await http.post(url, json=BODY, headers={"authorization": f"Bearer {token()}"})
-                said = str(answer.status_code) if answer.status_code != 200 else ""
+                said = f"{answer.status_code} {answer.text[:120]}" if answer.status_code != 200 else ""
             except httpx.HTTPError as error:
                 said = type(error).__name__
             took = time.time() - began

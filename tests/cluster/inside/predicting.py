@@ -37,7 +37,7 @@ def main(project: str, endpoint: str, name: str, every: str) -> None:
             found["sent"] += 1
             try:
                 answer = http.post(url, json=BODY, headers={"authorization": f"Bearer {token()}"})
-                said = str(answer.status_code) if answer.status_code != 200 else ""
+                said = f"{answer.status_code} {answer.text[:120]}" if answer.status_code != 200 else ""
                 revision = answer.headers.get("x-millrace-revision", "unknown")
             except httpx.HTTPError as error:
                 said = type(error).__name__
