@@ -185,8 +185,8 @@ def _first_models(standings: list[Standing]) -> str:
         return ""
     told = ", ".join(f"{name} {value:+.1%}" for name, value in apart.items())
     return (
-        "\nThe first model of all ways but the loop has all rows of the first days. The loop's has one day more, and of "
-        f"the two windows the better one on its holdout; had it served for ever, against *never*: {told}.\n"
+        "\nThe first model of all ways but the loop has all rows of the first days. The loop's has one day more, and "
+        f"of the two windows the better one on its holdout; had it served for ever, against *never*: {told}.\n"
     )
 
 
