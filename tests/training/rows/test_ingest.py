@@ -260,6 +260,48 @@ def test_broken_production_rows_are_quarantined_too(push, client, context, monit
     assert client.registry.get_artifact(entry.artifact) == monitoring.data
 
 
+def moved(until: int, **columns) -> bytes:
+    """Production's rows, with other values in *columns*."""
+    table = files.from_parquet([feedback_rows(400, until)])
+    for name, change in columns.items():
+        table = table.set_column(table.column_names.index(name), name, change(table[name]))
+    return files.to_parquet(table)
+
+
+def far(values):
+    return pc.add(values, 100_000)
+
+
+def test_what_production_is_asked_with_is_learnt_however_far_beyond_a_guess_it_lies(
+    push, client, context, monitoring
+):
+    push(to_csv(sales()))
+    monitoring.data = moved(
+        480, visitors=far, shop=lambda values: pc.replace_substring(values, "north", "NORTH")
+    )
+    result = from_production(context)
+    assert (result["accepted"], result["new_rows"]) == (True, 80), result["reason"]
+    assert (
+        "the contract's guess has grown: 'shop' also takes 'NORTH', maximum of 'visitors'" in result["reason"]
+    )
+    grown = {item["name"]: item for item in client.registry.dataset_version("sales").contract["columns"]}
+    assert grown["visitors"]["maximum"] > 100_000
+    assert "NORTH" in grown["shop"]["allowed"]
+    assert all(grown[name]["guessed"] for name in ("visitors", "shop")), "it is a guess as before"
+
+
+def test_bounds_that_a_person_said_hold_for_what_production_is_asked_with(push, client, context, monitoring):
+    guess = inference.infer(sales(), "revenue", "sold_at", "UTC")
+    said = [
+        item.model_copy(update={"guessed": item.guessed and item.name != "visitors"})
+        for item in guess.columns
+    ]
+    push(to_csv(sales()), contract=guess.model_copy(update={"columns": said}).model_dump(mode="json"))
+    monitoring.data = moved(480, visitors=far)
+    result = from_production(context)
+    assert result["failed"] == [{"check": "range", "column": "visitors"}]
+
+
 def test_an_unknown_artifact_is_an_error_not_a_refusal(context):
     source = {"kind": "artifact", "name": "a", "format": "csv", "digest": "sha256:" + "0" * 64}
     with pytest.raises(ApiError, match="no artifact"):

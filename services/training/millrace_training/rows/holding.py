@@ -11,7 +11,7 @@ import pyarrow as pa
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead, RowsOrigin
 from millrace_contracts.pulls import PullSpec
-from millrace_contracts.rows import DeliveryReport, IngestSpec
+from millrace_contracts.rows import Check, DeliveryReport, IngestSpec
 from millrace_contracts.tables import Dialect
 from millrace_table import drawn, inference, ordering, pieces, reading
 from millrace_table.drawn import Roles
@@ -94,12 +94,25 @@ def take(
         reading.refuse_rejects(loaded, wider.contract.rejects_at_most)
         hold = _Holding(raw, spec, came, parent, before, folder, told)
         held = hold.to(wider)
-        if may_widen and held.whole.report.failed:
-            more = widening.widened(wider.contract, held.whole.report.checks, held.typed)
+        broken = held.whole.report.checks if may_widen else _guessed_wrong(came, wider.contract, held)
+        if broken and held.whole.report.failed:
+            more = widening.widened(wider.contract, broken, held.typed)
             held = hold.to(Widened(more.contract, [*wider.changes, *more.changes]))
     except Unreadable as error:
         return report.model_copy(update={"checks": [error.check]})
     return held.whole.report if held.whole.report.failed else held.whole
+
+
+def _guessed_wrong(came: Delivery, contract: DataContract, held: Held) -> list[Check]:
+    """Guesses about inputs that the rows which production was asked with break: these are what a model has to answer.
+
+    A person's bounds hold, and so does every promise about the target; that the inputs moved, the monitor tells.
+    """
+    guessed = {
+        column.name for column in contract.columns if column.guessed and column.name != contract.target
+    }
+    lines = held.whole.report.checks if came.partial else []
+    return [one for one in lines if one.check in ("range", "values") and one.column in guessed]
 
 
 def _rejects(contract: DataContract, loaded: Loaded | Streamed) -> Widened:

@@ -16,6 +16,8 @@ from millrace_training.runtime.context import Context
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 PARENT_ATTEMPTS = 5
+TOLD = 5
+"""Changes of a contract that are told in one sentence."""
 
 
 def run(spec: IngestSpec, context: Context) -> IngestResult:
@@ -88,17 +90,19 @@ def _accepted(
         last_event=version.last_event,
         report=news.report,
         changes=news.changes,
-        reason=f"{news.rows.num_rows} rows of {news.source.name} keep the contract{_beside(news.report)}; version "
-        f"{version.number} of {dataset} has {version.rows} rows.",
+        reason=f"{news.rows.num_rows} rows of {news.source.name} keep the contract{_beside(news.report, news.changes)};"
+        f" version {version.number} of {dataset} has {version.rows} rows.",
     )
 
 
-def _beside(report: DeliveryReport) -> str:
+def _beside(report: DeliveryReport, changes: list[str]) -> str:
     told = []
     if report.corrected:
         told.append(f"{report.corrected} of them correct earlier rows")
     if report.repeated:
         told.append(f"{report.repeated} more were there already")
+    if changes:
+        told.append(f"the contract's guess has grown: {', '.join(changes[:TOLD])}")
     return f" ({'; '.join(told)})" if told else ""
 
 
