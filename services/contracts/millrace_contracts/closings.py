@@ -126,9 +126,9 @@ class DriftScore(BaseModel):
 
     feature: str
     psi: float
-    null_high: float = Field(description="What chance reaches.")
-    p: float
-    adjusted: float
+    null_high: float = Field(description="What chance reaches twice in a row, as often as is allowed.")
+    p: float = Field(description="Chance that days alone bring as much in this window.")
+    adjusted: float = Field(description="False alarms a year that two such windows would bring; at most 1.")
     rows: int
     fires: bool
 

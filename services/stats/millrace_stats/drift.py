@@ -1,10 +1,9 @@
-"""Has a feature's distribution moved more than consecutive days do by themselves?
+"""Has a feature's distribution moved more than days do by themselves, in two windows in a row?
 
-The null is cyclic: reference and current days stand on a circle, and every window of the current length is compared
-with the rest. Days resemble their neighbours, so permuting single days would alarm far too often; whole windows
-keep the resemblance (simulated in docs/simulations.md).
-Source: cyclic shifts as in permutation tests for time series (Romano and Tirlea, 2022, discuss why plain permutation
-fails); max-T over features with common shifts after Westfall and Young (1993); FDR by Benjamini and Hochberg (1995).
+Days are the sample, never rows. How much days differ, and how much each resembles the next, is learnt from the
+reference (`between`); from that follows what PSI two windows in a row both reach by chance. The chance that is allowed
+is one of a model: shared among its features and the windows of a year. Weekdays are compared with their like.
+Simulated in docs/simulations.md; why this and not cyclic shifts: docs/decisions/drift-spends-a-yearly-chance.md.
 """
 
 from collections.abc import Mapping
@@ -12,18 +11,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from millrace_stats import discoveries
+from millrace_stats import between
 
 SMOOTHING = 0.5
 THRESHOLD = 0.1
 MINIMUM_REFERENCE_DAYS = 30
 MINIMUM_ROWS = 150
 """Fewer would let PSI pass the threshold by noise alone (docs/simulations.md)."""
-RATE = 0.05
+RATE = 0.1
+"""False alarms that a model may raise in a year, over all its features (docs/simulations.md has the curve)."""
+YEAR = 365
 SLOTS_PER_ROW = 0.02
-SPARSE = 0.1
-QUANTILE_DAYS = 100
-"""From this many shifts on the 99 % quantile is asked for; below, it would be the maximum anyway."""
+Weekdays = tuple[np.ndarray, np.ndarray]
+"""Of the reference days and of the window's, each of shape (days,)."""
 
 
 def join(pooled: np.ndarray, rows: int) -> np.ndarray:
@@ -67,29 +67,16 @@ def joined(days: np.ndarray, rows: int) -> np.ndarray:
     return merged
 
 
-def cyclic_null(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
-    """PSI of every window of the circle of days against the rest.
-
-    Args:
-        reference: daily counts, shape (reference days, slots), in order.
-        current: daily counts, shape (current days, slots), following it.
-    Returns: shape (all days,); entry 0 is the observed window (the current days), the others are the null. Windows
-        with less than a tenth of the observed rows say nothing and are NaN (days on which it was not recorded).
-    """
-    days = np.concatenate([current, reference])
-    length = len(current)
-    days = joined(days, int(min(current.sum(), reference.sum())))
-    sums = np.concatenate([np.zeros((1, days.shape[1])), np.cumsum(np.concatenate([days, days]), axis=0)])
-    starts = np.arange(len(days))
-    windows = sums[starts + length] - sums[starts]
-    found = _psi(days.sum(0)[None, :] - windows, windows)
-    found[1:][windows[1:].sum(1) < SPARSE * windows[0].sum()] = np.nan
-    return found
-
-
 @dataclass(frozen=True)
 class Score:
-    """One feature in one window: PSI, what chance does, and whether all three conditions hold."""
+    """One feature in one window.
+
+    Attributes:
+        null_high: the PSI that two windows in a row both reach by chance, as often as is allowed.
+        p: chance that days alone bring as much in this window.
+        adjusted: false alarms a year that would come of two such windows in a row, over all features; at most 1.
+        fires: whether PSI lies above the threshold and above what chance reaches.
+    """
 
     feature: str
     psi: float
@@ -116,15 +103,12 @@ class Window:
         return [score.feature for score in self.scores if score.fires]
 
 
-def cannot_fire(reference_days: int, current_days: int, rate: float = RATE) -> str | None:
+def cannot_fire(reference_days: int, current_days: int) -> str | None:
     """Why a rule with these spans could never alarm, in words; None if it can. A rule that cannot fire is a bug."""
-    days = reference_days + current_days
     if reference_days < MINIMUM_REFERENCE_DAYS:
         return f"{reference_days} reference days are too few, {MINIMUM_REFERENCE_DAYS} are needed"
     if current_days < 1 or reference_days < 2 * current_days:
         return f"{current_days} current days need a reference at least twice as long"
-    if 1 / days >= rate:
-        return f"with {days} days no p-value is below {1 / days:.3f}, which is not under the rate of {rate}"
     return None
 
 
@@ -133,16 +117,17 @@ def judge(
     current: Mapping[str, np.ndarray],
     threshold: float = THRESHOLD,
     rate: float = RATE,
+    weekdays: Weekdays | None = None,
 ) -> Window:
     """Score every feature in one window.
 
-    A feature fires when its PSI is above *threshold*, its window is the largest of all cyclic shifts (or beyond the
-    99 % quantile of 100 and more), and it survives control over features: Benjamini-Hochberg where the number of
-    days allows it, else max-T with common shifts.
+    A feature fires when its PSI is above *threshold* and above what two windows in a row both reach by chance, where
+    all features and all windows of a year together are allowed *rate* false alarms.
 
     Args:
         reference: daily counts by feature, each of shape (reference days, slots).
         current: the same for the window, each of shape (current days, slots).
+        weekdays: left out: days are taken to be of one kind.
     Raises: ValueError if the features or the numbers of days do not agree.
     """
     if set(reference) != set(current):
@@ -152,59 +137,85 @@ def judge(
         raise ValueError("all features need the same days")
     if not shapes:
         return Window([], 0, "there are no features")
+    days, window = shapes.pop()
     rows = int(max(values.sum() for values in current.values()))
-    reason = cannot_fire(*shapes.pop(), rate)
+    reason = cannot_fire(days, window)
     if reason is None and rows < MINIMUM_ROWS:
         reason = f"{rows} rows are too few, {MINIMUM_ROWS} are needed; widen the window"
-    nulls = {name: cyclic_null(reference[name], current[name]) for name in sorted(current)}
-    return Window(_scores(nulls, current, threshold, rate, reason is None), rows, reason)
+    kinds = weekdays if weekdays is not None else (np.zeros(days, int), np.zeros(window, int))
+    spans = {name: _span(reference[name], current[name], kinds) for name in sorted(current)}
+    each = rate * max(window, 1) / YEAR / len(spans)
+    return Window(_scores(spans, threshold, rate, each, reason is None), rows, reason)
+
+
+@dataclass(frozen=True)
+class Span:
+    """One feature's window beside the reference days of its like.
+
+    Attributes:
+        weights: of the reference days, places: where they stand in time, scatter: how they differ; None where too few
+            of them know the feature to say so.
+        shares: of the window's rows on each of its days.
+    """
+
+    psi: float
+    rows: int
+    weights: np.ndarray
+    places: np.ndarray
+    shares: np.ndarray
+    scatter: between.Scatter | None
+
+
+def _span(reference: np.ndarray, current: np.ndarray, weekdays: Weekdays) -> Span:
+    merged = joined(np.concatenate([current, reference]), int(min(current.sum(), reference.sum())))
+    window, days = merged[: len(current)], merged[len(current) :]
+    places = np.flatnonzero(days.sum(1) > 0)
+    rows, shares = days[places].sum(1), window.sum(1) / max(window.sum(), 1)
+    if len(places) < between.LEAST_DAYS or window.sum() == 0:
+        return Span(
+            float(_psi(days.sum(0)[None], window.sum(0)[None])[0]),
+            int(window.sum()),
+            rows,
+            places,
+            shares,
+            None,
+        )
+    kinds = between.kinds(weekdays[0][places])
+    weights = _like(rows, kinds, shares, weekdays[1])
+    normal = weights @ (days[places] / rows[:, None]) * rows.sum()
+    expected = (normal + SMOOTHING) / (normal.sum() + SMOOTHING * len(normal))
+    scatter = between.Scatter.of(days[places] / rows[:, None] / np.sqrt(expected), rows, kinds, places)
+    observed = float(_psi(normal[None], window.sum(0)[None])[0])
+    return Span(observed, int(window.sum()), weights, places, shares, scatter)
+
+
+def _like(rows: np.ndarray, kinds: np.ndarray, shares: np.ndarray, weekdays: np.ndarray) -> np.ndarray:
+    """Weights of reference days, so that each weekday has the share of rows that it has in the window."""
+    weights = np.zeros(len(rows))
+    for weekday in np.unique(weekdays):
+        alike = rows * (kinds == weekday)
+        alike = alike if len(np.unique(kinds)) > 1 and alike.any() else rows
+        weights += shares[weekdays == weekday].sum() * alike / alike.sum()
+    return weights
 
 
 def _scores(
-    nulls: dict[str, np.ndarray],
-    current: Mapping[str, np.ndarray],
-    threshold: float,
-    rate: float,
-    decides: bool,
+    spans: Mapping[str, Span], threshold: float, rate: float, each: float, decides: bool
 ) -> list[Score]:
-    p_values = {name: _p(values, values[0]) for name, values in nulls.items()}
-    adjusted = _adjusted(nulls, p_values, rate)
+    """Of every feature. *each*: chance that is allowed to one feature in one pair of windows."""
+    known = {name: span.scatter for name, span in spans.items() if span.scatter is not None}
+    correlations = between.drawn_together(known)
     scores = []
-    for name, values in nulls.items():
-        observed, high, rows = float(values[0]), _high(values), int(current[name].sum())
-        moved = observed > threshold and observed > high and adjusted[name] < rate
-        fires = decides and rows >= MINIMUM_ROWS and moved
-        scores.append(Score(name, observed, high, p_values[name], adjusted[name], rows, fires))
+    for name, span in spans.items():
+        if span.scatter is None:
+            scores.append(Score(name, span.psi, span.psi, 1.0, 1.0, span.rows, False))
+            continue
+        chance = between.chance(span.scatter, correlations[name], span.weights, span.places, span.shares)
+        high = chance.reaches(each)
+        fires = decides and span.rows >= MINIMUM_ROWS and span.psi > max(threshold, high)
+        often = min(1.0, chance.twice(span.psi) / each * rate)
+        scores.append(Score(name, span.psi, high, chance.alone(span.psi), often, span.rows, fires))
     return scores
-
-
-def _p(values: np.ndarray, observed: float) -> float:
-    """Share of the shifts, the observed one included, that are at least as large."""
-    known = values[~np.isnan(values)]
-    return float(np.mean(known >= observed))
-
-
-def _high(values: np.ndarray) -> float:
-    """What chance reaches: the largest of the other shifts, or their 99 % quantile where that says more."""
-    others = values[1:][~np.isnan(values[1:])]
-    if len(others) == 0:
-        return float(values[0])
-    return float(np.quantile(others, 0.99)) if len(others) >= QUANTILE_DAYS else float(others.max())
-
-
-def _adjusted(nulls: dict[str, np.ndarray], p_values: dict[str, float], rate: float) -> dict[str, float]:
-    """p-values controlled over features: BH where one drifter could pass it, else max-T with common shifts.
-
-    For max-T every feature's PSI is divided by its mean over *all* shifts. Leaving the observed window out of its own
-    scale would find more, but treats one shift unlike the others: false alarms then come several times as often.
-    """
-    days = min(int(np.sum(~np.isnan(values))) for values in nulls.values())
-    if len(nulls) / days < rate:
-        controlled = discoveries.adjusted(list(p_values.values()))
-        return dict(zip(p_values, map(float, controlled), strict=True))
-    scaled = {name: values / max(float(np.nanmean(values)), 1e-12) for name, values in nulls.items()}
-    largest = np.fmax.reduce(np.stack(list(scaled.values())))
-    return {name: _p(largest, float(values[0])) for name, values in scaled.items()}
 
 
 def alarms(before: Window | None, now: Window) -> list[str]:

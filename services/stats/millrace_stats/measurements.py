@@ -42,7 +42,7 @@ def window_scores(draw: Rng, r: float, reference: int, current: int, shift: floa
     levels = worlds.days(draw, 1, reference + current, r)[0]
     levels[reference:] += shift
     counts = worlds.histograms(draw, levels)
-    return drift.judge({"x": counts[:reference]}, {"x": counts[reference:]}).scores[0]
+    return seasonal.judged({"x": counts}, reference, reference, reference + current, reference).scores[0]
 
 
 def surprising(draw: Rng, r: float, reference: int, current: int, shift: float = 0.0) -> bool:
@@ -62,10 +62,9 @@ def drift_year(
     levels = worlds.days(draw, features, reference + YEAR, r)
     levels[0, reference:] += shift
     counts = {f"x{n:02d}": values for n, values in enumerate(worlds.histograms(draw, levels))}
-    normal = {name: values[:reference] for name, values in counts.items()}
     before = None
     for end in range(reference + window, reference + YEAR + 1, window):
-        now = drift.judge(normal, {name: values[end - window : end] for name, values in counts.items()})
+        now = seasonal.judged(counts, reference, end - window, end, reference)
         if drift.alarms(before, now):
             return float(end - reference)
         before = now

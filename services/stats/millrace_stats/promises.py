@@ -107,6 +107,10 @@ PROMISES: tuple[Promise, ...] = (
             "few-drift", r"^no drift", "share at most", 0.10),
     Promise("performance of few labels: at most 1.5 % of models a year",
             "few-performance", r"^no rise", "share at most", 0.015),
+    Promise("drift as the default asks for it, 0.1 a year: an alarm in at most 10 % of years, r=0.7",
+            "drift-curve", r"^asked for 0.1 a year, .*: no drift", "share at most", 0.10),
+    Promise("drift as the default asks for it: one of 24 features that moves by 2 day-sd is found in 30 days (median)",
+            "drift-curve", r"^asked for 0.1 a year, windows of 14 days: 1 of 24", "delay at most", 30),
     *(Promise(f"drift where days have weeks, holidays, parts in common or few entities: an alarm in at most 10 % of "
               f"years, windows of {days} days",
               "seasons", rf"^no drift, (?!a yearly).*windows of {days} days", "share at most", 0.10)

@@ -96,20 +96,27 @@ SEASONS = (
 
 
 def drifted(
-    draw: Rng, season: Season, window: int, shift: float = 0.0, start: int = 0, renewed: int = 0
+    draw: Rng,
+    season: Season,
+    window: int,
+    shift: float = 0.0,
+    start: int = 0,
+    renewed: int = 0,
+    rate: float = drift.RATE,
 ) -> float | None:
     """A year of 24 features, the first of which moves by *shift*: days from the move to the first alarm after it.
 
     Args:
         start: live days before the move.
         renewed: the reference is renewed each so many days, as by a new version; 0 for never.
+        rate: false alarms a year that are asked for.
     """
     moved = np.where(np.arange(REFERENCE + YEAR) >= REFERENCE + start, shift, 0.0)
     counts = {f"x{n:02d}": values for n, values in enumerate(season.counts(draw, REFERENCE + YEAR, moved))}
     since, before = REFERENCE, None
     for end in range(REFERENCE + 1, REFERENCE + YEAR + 1):
         if (end - since) % window == 0:
-            now = _window(counts, since, end - window, end)
+            now = judged(counts, since, end - window, end, rate=rate)
             if drift.alarms(before, now) and end > REFERENCE + start:
                 return float(end - REFERENCE - start)
             before = now
@@ -118,11 +125,22 @@ def drifted(
     return None
 
 
-def _window(counts: dict[str, np.ndarray], since: int, begin: int, end: int) -> drift.Window:
-    """One judged window, against the days before *since*."""
+def judged(
+    counts: dict[str, np.ndarray],
+    since: int,
+    begin: int,
+    end: int,
+    reference: int = REFERENCE,
+    rate: float = drift.RATE,
+) -> drift.Window:
+    """Daily counts from *begin* to before *end*, judged by the *reference* days before *since*."""
+    normal, current = slice(since - reference, since), slice(begin, end)
+    weekdays = np.arange(end) % 7
     return drift.judge(
-        {name: values[since - REFERENCE : since] for name, values in counts.items()},
-        {name: values[begin:end] for name, values in counts.items()},
+        {name: values[normal] for name, values in counts.items()},
+        {name: values[current] for name, values in counts.items()},
+        rate=rate,
+        weekdays=(weekdays[normal], weekdays[current]),
     )
 
 
@@ -163,6 +181,17 @@ def drifts(scale: float) -> Iterator[Result]:
                 yield measure(name, int(200 * scale), drifted, season, window, 2.0, start, unit="days")
 
 
+def curve(scale: float) -> Iterator[Result]:
+    """What fewer false alarms cost in days, by the rate that is asked for and the window."""
+    for window in (7, 14, 28):
+        for rate in (0.03, 0.1, 0.3):
+            given = f"asked for {rate} a year, windows of {window} days"
+            name = f"{given}: no drift, r=0.7, alarm within a year"
+            yield measure(name, int(200 * scale), drifted, SEASONS[1], window, 0.0, 0, 0, rate)
+            name = f"{given}: 1 of 24 moves by 2 day-sd, r=0.5"
+            yield measure(name, int(200 * scale), drifted, SEASONS[0], window, 2.0, 0, 0, rate, unit="days")
+
+
 LOSSES = (
     Season("days like their neighbours, r=0.4", r=0.4),
     Season("weekdays of 1.5 day-sd, r=0.4", r=0.4, week=1.5),
@@ -184,4 +213,4 @@ def performances(scale: float) -> Iterator[Result]:
         yield measure(name, int(500 * scale), risen, season, REFERENCE, 0.02, unit="days")
 
 
-GROUPS = {"seasons": drifts, "seasons-performance": performances}
+GROUPS = {"seasons": drifts, "drift-curve": curve, "seasons-performance": performances}

@@ -131,9 +131,9 @@ def drifted(
         if len(begun) < window or len(begun) * rows < drift.MINIMUM_ROWS:
             continue
         names = [f"x{number:02d}" for number in range(features)]
-        now = drift.judge(
-            dict(zip(names, normal, strict=True)), dict(zip(names, counts[:, begun], strict=True))
-        )
+        current = dict(zip(names, counts[:, begun], strict=True))
+        kinds = np.flatnonzero(there[:REFERENCE_DAYS]) % 7, np.array(begun) % 7
+        now = drift.judge(dict(zip(names, normal, strict=True)), current, weekdays=kinds)
         if drift.alarms(before, now):
             return float(day + 1 - REFERENCE_DAYS)
         before, begun = now, []

@@ -71,7 +71,7 @@ def judge(day: JudgedDay, state: DriftState) -> tuple[DriftFinding, DriftState]:
             lacking = Gathered(rows=rows, wanted=policy.minimum_rows, since=dates[0])
             told = told.model_copy(update={"gathered": lacking})
         return DriftFinding(told), DriftState(dates, state.before)
-    window = of_window(days, day.baseline, day.faulty, policy.psi)
+    window = of_window(days, day.baseline, day.faulty, policy.psi, dates)
     told = told.model_copy(update={"window": _told(window, dates[0])})
     names = drift.alarms(state.before, window)
     after = DriftState((), window)
@@ -126,9 +126,13 @@ def _psi(reference: np.ndarray, current: np.ndarray) -> float:
 
 
 def of_window(
-    days: Sequence[Profile], baseline: Baseline, without: Iterable[str], threshold: float
+    days: Sequence[Profile],
+    baseline: Baseline,
+    without: Iterable[str],
+    threshold: float,
+    dates: Sequence[date] = (),
 ) -> drift.Window:
-    """Judge one full window.
+    """Judge one full window, weekdays beside their like where *dates* say which day each is.
 
     Left out are features with a quality fault, for the fault explains them, and predictions where the baseline has
     out-of-sample ones on only some of its days.
@@ -138,4 +142,13 @@ def of_window(
     names = [name for name in features(baseline, without) if baseline.is_daily(name)]
     reference = {name: baseline.daily(name) for name in names}
     current = {name: np.stack([day.counts[name] for day in days]) for name in names}
-    return drift.judge(reference, current, threshold=threshold)
+    return drift.judge(
+        reference, current, threshold=threshold, weekdays=_weekdays(baseline, dates, len(days))
+    )
+
+
+def _weekdays(baseline: Baseline, dates: Sequence[date], days: int) -> drift.Weekdays | None:
+    if len(dates) != days or not baseline.dates:
+        return None
+    normal, current = (np.array([day.weekday() for day in each]) for each in (baseline.dates, dates))
+    return normal, current

@@ -31,6 +31,8 @@ class Baseline:
     """What estimates its performance without labels; None for a version that was trained without one."""
     unread: str | None = None
     """Why its estimator cannot be read, if so; the version is scored and watched all the same."""
+    dates: list[date] = field(default_factory=list)
+    """Of the reference days; empty where the rows know no time."""
 
     @cached_property
     def total(self) -> Profile | None:
@@ -79,14 +81,17 @@ def parse(data: bytes) -> Baseline:
 
 def _parse(state: dict[str, Any]) -> Baseline:
     spec = ProfileSpec.from_dict(state["profile"])
-    days = [_day(spec, item) for item in state.get("days") or [] if item.get("counts")]
+    counted = [item for item in state.get("days") or [] if item.get("counts")]
+    days = [_day(spec, item) for item in counted]
+    dates = [date.fromisoformat(str(item["day"])[:10]) for item in counted if item.get("day")]
     losses = [
         (date.fromisoformat(str(item["day"])[:10]), float(item["loss"]))
         for item in state.get("loss") or []
         if item.get("loss") is not None
     ]
     estimator, unread = _estimator(state.get("estimate"))
-    return Baseline(spec, days, sorted(losses), _usual(state.get("loss") or []), estimator, unread)
+    dates = dates if len(dates) == len(days) else []
+    return Baseline(spec, days, sorted(losses), _usual(state.get("loss") or []), estimator, unread, dates)
 
 
 def _estimator(state: Mapping[str, Any] | None) -> tuple[Estimator | None, str | None]:
