@@ -91,7 +91,8 @@ def install(app, world):
         }
         plan = [step for step in [body["plan"].get("mirror"), *body["plan"].get("canary", [])] if step]
         made |= {"plan": body["plan"], "event_time": body["event_time"]}
-        made |= {"since": body["event_time"], "seconds": sum(step["seconds"] for step in plan)}
+        made |= {"since": body["event_time"], "step_since": body["event_time"]}
+        made |= {"seconds": sum(step["seconds"] for step in plan)}
         decide(made, "rollout.started", body["cause"])
         found["rollouts"].append(made)
         found["keys"][body["key"]] = (body, made)

@@ -3,6 +3,7 @@
 import pytest
 
 from millrace_controller.clock import day as clock
+from millrace_controller.tables import Loop
 
 from .conftest import alarm, closed, day, document
 
@@ -42,6 +43,52 @@ async def test_while_a_run_is_in_flight_no_days_close_together(loop):
     await closed(loop, 5, alarms=[alarm(5)], standing=["performance"])
     assert (await loop.runs())[1]["state"] == "rolling-out"
     assert await together(loop, judged(6, 7)) == 0
+
+
+@pytest.fixture
+async def replayed(platform):
+    """A replay's loop whose second run is rolled out from day 5 on, in a step of 4 days."""
+    platform.world.add_data("sales", 1000)
+    mirror = {"mirror": {"percent": 100, "for": "4d"}}
+    await platform.apply(document(cooldown="3d", rollout=mirror, triggers={"alarms": ["performance"]}))
+    await platform.rest()
+    async with platform.services.sessions.begin() as session:
+        (await session.get(Loop, 1)).mode = "backtest"
+    await closed(platform, 5, alarms=[alarm(5)], standing=["performance"])
+    assert (await platform.runs())[1]["state"] == "rolling-out"
+    return platform
+
+
+async def test_days_of_a_replays_rollout_close_together_up_to_the_one_on_which_it_moves(replayed):
+    assert await together(replayed, judged(6, 7)) == 2
+    assert await together(replayed, judged(*range(6, 12))) == 4, "on day 9 its step is over"
+    await closed(replayed, 6, 7)
+    assert await together(replayed, judged(8, 9, 10)) == 2
+    await closed(replayed, 8)
+    assert await together(replayed, judged(9, 10)) == 0, "that day stands alone"
+
+
+@pytest.mark.parametrize(
+    ("days", "calls"), [([[6, 7, 8, 9]], 2), ([[6], [7], [8], [9]], 4), ([[6, 7], [8, 9]], 3)]
+)
+async def test_a_replays_rollout_moves_on_its_day_however_many_days_close_together(
+    replayed, monkeypatch, days, calls
+):
+    """Serving is told of the days before it at once, and of that day by itself."""
+    advanced, advance = [], replayed.services.clients.serving.advance
+
+    async def counted(name, through, *, project):
+        advanced.append(through)
+        return await advance(name, through, project=project)
+
+    monkeypatch.setattr(replayed.services.clients.serving, "advance", counted)
+    for block in days:
+        await closed(replayed, *block, alarms=[alarm(5)], standing=["performance"])
+    loop, run = await replayed.loop(), (await replayed.runs())[1]
+    assert (run["state"], run["cause"]["kind"], loop["champion"]) == ("promoted", "alarm", 2)
+    assert loop["settled_through"] == day(9)
+    assert replayed.world.monitors["sales"]["champion"]["effective_from"] == day(9)
+    assert len(advanced) == calls
 
 
 @pytest.mark.parametrize("too_many", [0, 1, 20])

@@ -123,3 +123,29 @@ def test_rows_that_lie_side_by_side_are_told_by_their_names_in_whatever_order_th
         lines = segment.table.select(["request_id", "number:a", "number:b", "number:c"]).to_pylist()
         for name, *values in (line.values() for line in lines):
             assert values == [orders[int(name) % 2][column] for column in "abc"]
+
+
+@pytest.mark.parametrize("names", [500, 12, 3])
+def test_each_row_comes_once_in_one_order_whether_ids_repeat_or_not(names):
+    """The first one of a request's row, a listener and a revision; ids alone may repeat in many rows of a request."""
+    draw = np.random.default_rng(names)
+    ids = draw.permutation(500)[:40] if names == 500 else draw.integers(0, names, 40)
+    lines = [
+        {
+            "request_id": f"r{id}",
+            "index": int(draw.integers(-1, 2)),
+            "event_time": int(draw.integers(0, 3)),
+            "at": number,
+            "listener": str(draw.choice(["inference", "mirror"])),
+            "revision": draw.choice(["r1", None]),
+        }
+        for number, id in enumerate(ids)
+    ]
+    table = pa.Table.from_pylist(lines, schema=segments.COLUMNS)
+    order = [line for line, _ in segments.IDENTITY]
+    first = {}
+    for line in sorted(lines, key=lambda line: [(line[name] is None, line[name] or 0) for name in order]):
+        first.setdefault((line["request_id"], line["index"], line["listener"], line["revision"]), line["at"])
+    told = segments.unique(table)
+    assert [at.value for at in told["at"].combine_chunks()] == list(first.values())
+    assert len(first) == 40 or names < 500

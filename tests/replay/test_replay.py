@@ -15,6 +15,7 @@ from millrace.client import ApiError
 from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
+from millrace_contracts.rollouts import RolloutPlan, RolloutRead
 from millrace_contracts.signature import Signature
 from millrace_replay import outcome, replay, sending, turns, walking
 from millrace_replay.history import History, NoBacktest
@@ -328,11 +329,14 @@ def test_a_replay_that_is_over_leaves_no_platform_and_one_that_is_tried_again_go
 
 
 class Ahead(Loop):
-    """A replay's own platform: *acts* on some days, and may close no day before what it was told to."""
+    """A replay's own platform: *acts* on some days, and may close no day before what it was told to.
 
-    def __init__(self, acts=(), long=3):
+    Behind a day that acts a run is rolled out for *long* days, in steps of *step* days.
+    """
+
+    def __init__(self, acts=(), long=3, step=1):
         super().__init__()
-        self.acts, self.long = set(acts), long
+        self.acts, self.long, self.step, self.serving = set(acts), long, step, self
         self.labelled, self.sent, self.blocks, self.days, self.left = set(), [], [], [], 0
 
     def monitor(self, loop):
@@ -358,6 +362,18 @@ class Ahead(Loop):
         self.blocks.append((len(numbers), first))
         return first
 
+    def endpoint(self, loop):
+        """Serving's own: the rollout, with the step in which it is."""
+        done = (self.long - self.left) // self.step
+        since = None
+        if self.left:
+            since = self.last - timedelta(days=(self.long - self.left) % self.step)
+        steps = [{"percent": n + 1, "seconds": self.step * 86_400} for n in range(self.long // self.step)]
+        rollout = RolloutRead.model_construct(
+            state="canary", step=done, step_since=since, plan=RolloutPlan(canary=steps)
+        )
+        return SimpleNamespace(timezone="UTC", rollout=rollout)
+
     def settle(self, loop, through, timeout):
         """After a day that acts a run is in flight for *long* days."""
         closed = [day.end.date() for day in self.days if day.end <= through]
@@ -365,6 +381,9 @@ class Ahead(Loop):
         fresh = [day for day in closed if since is None or day > since]
         acting = [day for day in fresh if day.isoformat() in self.acts]
         assert acting in ([], fresh[-1:]), "no day closes behind one that acts"
+        if self.left:
+            assert len(fresh) <= (self.left - 1) % self.step + 1, "no day closes behind one that ends a step"
+        self.last = through
         super().settle(loop, through, timeout)
         self.left = self.long if acting else max(0, self.left - len(fresh))
         self.phase = "rolling-out" if self.left else "watching"
@@ -398,6 +417,16 @@ def test_days_close_in_blocks_up_to_the_first_that_acts_and_one_by_one_while_a_r
     if block == 64:
         assert len(loop.waited) < 15
         assert (29, 29) not in loop.blocks
+
+
+@pytest.mark.parametrize(("step", "closed"), [(1, 10), (2, 5), (5, 2), (10, 1)])
+def test_days_of_a_rollout_close_together_up_to_the_one_on_which_its_step_is_over(history, step, closed):
+    loop = walked(Ahead({"2024-04-03"}, long=10, step=step), history(days=30))
+    flown = [day for day in loop.waited if date(2024, 4, 3) < day <= date(2024, 4, 13)]
+    assert len(flown) == closed
+    assert flown[-1] == date(2024, 4, 13)
+    assert all(number <= step for number, _ in loop.blocks[1:-1]), "no more days are judged than may close"
+    assert loop.waited[-1].isoformat() == "2024-04-24"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Rollouts: the plan that moves traffic to a candidate, and how far it has come."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
+from millrace_contracts import durations
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.models import Golden
 from millrace_contracts.names import LoopRunNumber, Name, VersionNumber
@@ -58,6 +59,10 @@ class RolloutPlan(Strictly):
     def _growing(self) -> "RolloutPlan":
         growing([step.percent for step in self.canary])
         return self
+
+    def steps(self) -> list[TrafficStep]:
+        """In the order in which they are gone through."""
+        return [*([] if self.mirror is None else [self.mirror]), *self.canary]
 
 
 class RolloutWrite(Strictly):
@@ -115,6 +120,13 @@ class RolloutRead(Read):
     reason: str
     evidence: list[Document] = Field(description="What was known at each step.")
     decision: str | None = Field(default=None, description="Id of the decision that moved it last.")
+
+    def rests_at(self, moment: datetime, zone: str) -> bool:
+        """Whether at *moment*, by the clocks of *zone*, its present step is not over: time alone moves nothing yet."""
+        if self.state not in (RolloutState.MIRRORING, RolloutState.CANARY) or self.step_since is None:
+            return False
+        lasts = timedelta(seconds=self.plan.steps()[self.step].seconds)
+        return not durations.lasted(lasts, self.step_since, moment, zone)
 
 
 class RolloutAbort(Strictly):

@@ -16,6 +16,8 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
+from millrace_core import sqlite_here
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -30,7 +32,7 @@ TIMEOUTS = {
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
 }
-CONNECT_SECONDS = 10
+CONNECT_SECONDS, WAIT_MS = 10, 30_000
 FAILURES = (DBAPIError, NoConnection, ConnectionError)
 """What a statement raises that did not come through, for whatever reason."""
 AWAY = ("08", "25P03", "40", "53", "55P03", "57")
@@ -105,7 +107,9 @@ def utcnow() -> datetime:
 
 
 def engine(url: str, lasting: bool = True) -> AsyncEngine:
-    """Open a database so that an acknowledged write is on the disk; one that is not *lasting* waits for no disk.
+    """Open a database so that an acknowledged write is on the disk.
+
+    One that is not *lasting* waits for no disk, and if it is SQLite its statements run in the event loop's own thread.
 
     SQLite: WAL, synchronous=FULL, foreign keys, BEGIN IMMEDIATE for writers (an engine option
     `read_only=True` begins without the lock). PostgreSQL: lock, statement and idle timeouts.
@@ -131,13 +135,14 @@ def _sqlite(url: str, lasting: bool) -> AsyncEngine:
     database = make_url(url).database
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    opened = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
-    _prepare(opened.sync_engine, lasting)
+    how = {"timeout": 30} if lasting else {"timeout": 0, "async_creator_fn": sqlite_here.connect}
+    opened = create_async_engine(url, pool_size=4, max_overflow=4, connect_args=how)
+    _prepare(opened.sync_engine, lasting, waits_ms=WAIT_MS if lasting else 0)
     return opened
 
 
-def _prepare(opened: Engine, lasting: bool = True) -> None:
-    """Every connection of SQLite keeps the promises of `engine`."""
+def _prepare(opened: Engine, lasting: bool = True, waits_ms: int = WAIT_MS) -> None:
+    """Every connection of SQLite keeps the promises of `engine`, and waits for the lock for *waits_ms*."""
     synchronous = "FULL" if lasting else "OFF"
 
     @event.listens_for(opened, "connect")
@@ -148,7 +153,7 @@ def _prepare(opened: Engine, lasting: bool = True) -> None:
             "journal_mode=WAL",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
-            "busy_timeout=30000",
+            f"busy_timeout={waits_ms}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

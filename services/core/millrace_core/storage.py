@@ -82,7 +82,11 @@ class Store:
         if self._root is None:
             await obstore.put_async(self._store, _key(blob.digest), spool)
             return
-        await asyncio.to_thread(_link, spool, self._root / _key(blob.digest), self._lasting)
+        target = self._root / _key(blob.digest)
+        if self._lasting:
+            await asyncio.to_thread(_link, spool, target, True)
+        else:
+            _link(spool, target, False)
 
     async def open(self, digest: str) -> AsyncIterator[bytes]:
         """The blob in chunks. Raises NotFound; Corrupt before the last chunk if the bytes have changed."""

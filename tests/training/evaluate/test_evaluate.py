@@ -1,5 +1,6 @@
 """The evaluate job: both models on the same rows, and neither on a row that it has seen."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,16 @@ class TestByTime:
         assert "There is no champion" in page
         assert "<svg" in page
         assert not any(word in page for word in ("<script", "src=", "@import"))
+
+    def test_where_nobody_reads_pages_none_is_drawn_and_all_else_is_the_same(
+        self, trained, make_context, registry
+    ):
+        order = asked(trained("new", None), None)
+        drawn = run_evaluate(order, make_context("evaluate"))
+        kept = dict(registry.store)
+        unread = run_evaluate(order, replace(make_context("replayed"), pages=False))
+        assert unread == drawn | {"report": None}
+        assert registry.store == kept
 
     def test_a_champion_from_before_the_holdout_is_scored_on_all_of_it(self, trained, make_context, registry):
         champion = trained("old", "2013-08-10T00:00:00Z")

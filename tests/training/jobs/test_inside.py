@@ -12,7 +12,7 @@ from millrace_training.tables import Job
 async def test_a_job_that_ran_for_the_most_it_may_is_told_to_end(tmp_path, monkeypatch):
     told = []
 
-    def work(folder, assignment):
+    def work(folder, assignment, replayed):
         deadline = time.monotonic() + 3
         while not folder.cancel.exists() and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -22,12 +22,17 @@ from millrace_core.database import AsyncSession, utcnow
 async def take(services: Services, loop: Loop, flight: Run | None, waiting: Sequence[Inbox]) -> None:
     """Deal with the oldest closed day; while no run is in flight, with all up to the first that calls for something.
 
+    Of a replay whose run is being rolled out, with all on which the rollout stays in its step.
+
     What it calls for is written in one transaction with the mark that the days are done; everything outside that
     transaction may be repeated after a crash.
     """
     known = await opening.facts(services, loop) if flight is None else None
     pushed = await _pushed(services, loop, known, waiting[0].item)
-    together = 1 if flight is not None else await quiet(services, loop, known, pushed, waiting)
+    if flight is None:
+        together = await quiet(services, loop, known, pushed, waiting)
+    else:
+        together = max(1, await _resting(services, loop, flight, waiting))
     closings = waiting[:together]
     through = closings[-1].through
     endpoint = await services.clients.serving.advance(loop.name, through, project=loop.project)
@@ -61,15 +66,34 @@ async def quiet(
     return done
 
 
+async def _resting(services: Services, loop: Loop, flight: Run, days: Sequence[Inbox]) -> int:
+    """How many of these closed days a replay's rollout stays in its step for: until it moves, the rules call for
+    nothing, and nobody's requests reach the candidate. A live one may be aborted on any day."""
+    if loop.mode != "backtest" or flight.state != State.ROLLING_OUT:
+        return 0
+    endpoint = await services.clients.serving.endpoint(loop.name, project=loop.project)
+    rollout = endpoint.rollout
+    if rollout is None or rollout.id != flight.rollout:
+        return 0
+    moves = (n for n, day in enumerate(days) if not rollout.rests_at(day.through, endpoint.timezone))
+    return next(moves, len(days))
+
+
 async def ahead(services: Services, project: str, name: str, days: Sequence[ClosedDay]) -> int:
-    """How many days that a replay has judged ahead may close together; none while the loop is not at rest."""
+    """How many days that a replay has judged ahead may close together; none while the loop is not at rest.
+
+    While its run is being rolled out: those of the present step, with the one on which the rollout moves on.
+    """
     async with services.readers() as session:
         loop = await lookup.get(session, project, name)
         flight, waiting = await runs.in_flight(session, loop.id), await queries.waiting(session, loop.id, 1)
-    if flight is not None or loop.route_intent is not None or waiting or loop.state != "active":
+    if loop.route_intent is not None or waiting or loop.state != "active":
         return 0
-    known = await opening.facts(services, loop)
     closings = [Inbox(seq=0, loop_id=loop.id, through=day.through, item=day, done=False) for day in days]
+    if flight is not None:
+        resting = await _resting(services, loop, flight, closings)
+        return min(resting + 1, len(days)) if resting else 0
+    known = await opening.facts(services, loop)
     pushed = await _pushed(services, loop, known, days[0]) if days else 0
     return await quiet(services, loop, known, pushed, closings)
 

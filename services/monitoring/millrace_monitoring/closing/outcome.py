@@ -30,7 +30,7 @@ AFRESH = frozenset({Ending("performance"), Ending("drift")})
 async def write(services: Services, stretch: Stretch, shut: Sequence[Shut]) -> None:
     """Close days in order, in one transaction, then forget the segments that only they needed."""
     monitor, last = stretch.monitor, shut[-1]
-    digests = [await _stored(services, one.given) for one in shut]
+    digests = await _stored(services, shut)
     spent = [segment for segment in stretch.stored if segment.last_event < last.given.day.end]
     async with services.sessions.begin() as session:
         items = await told(session, monitor, shut)
@@ -62,13 +62,16 @@ async def told(session: AsyncSession, monitor: Monitor, shut: Sequence[Shut]) ->
     return items
 
 
-async def _stored(services: Services, given: Given) -> str | None:
-    """Store the day's rows as one Parquet file; None when there are none."""
+async def _stored(services: Services, shut: Sequence[Shut]) -> list[str | None]:
+    """Store the rows of each day as one Parquet file; None for a day without any."""
+    files = await asyncio.to_thread(lambda: [_file(one.given) for one in shut])
+    return [None if file is None else str((await services.store.put(file)).digest) for file in files]
+
+
+def _file(given: Given) -> bytes | None:
     if len(given.rows.table) == 0:
         return None
-    classes = given.spec.signature.classes or ()
-    blob = await services.store.put(await asyncio.to_thread(parquet, given.rows.table, classes))
-    return str(blob.digest)
+    return parquet(given.rows.table, given.spec.signature.classes or ())
 
 
 async def _unneeded(session: AsyncSession, spent: list[Segment]) -> list[str]:

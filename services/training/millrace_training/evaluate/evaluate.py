@@ -54,7 +54,7 @@ class Rows:
 
 
 def run(spec: EvaluateSpec, context: Context) -> EvaluateResult:
-    """Evaluate a candidate; returns metrics, losses by block and slice, importance and the report's digest."""
+    """Evaluate a candidate; returns metrics, losses by block and slice, importance and its report, if one is drawn."""
     context.report("load", message="reading the rows")
     records = Records(context)
     assert spec.candidate.signature is not None
@@ -63,8 +63,9 @@ def run(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     rows = (_by_time if table.days is not None else _by_folds)(spec, table, judges, context)
     context.report("explain", message="shuffling columns")
     result = compared(spec, rows)
-    page = report.render(_title(spec), result, rows.table, rows.candidate, judges.task, spec.front)
-    result.report = records.keep(page, "text/html")
+    if context.pages:
+        page = report.render(_title(spec), result, rows.table, rows.candidate, judges.task, spec.front)
+        result.report = records.keep(page, "text/html")
     return result
 
 

@@ -28,7 +28,7 @@ class InsideLauncher(OneMachine):
 
     async def _do(self, folder: JobFolder, assignment: Assignment) -> int:
         try:
-            return await asyncio.to_thread(child.work, folder, assignment)
+            return await asyncio.to_thread(child.work, folder, assignment, replayed=True)
         finally:
             self._wake.set()
 

@@ -70,19 +70,23 @@ def _hold(lock: Path) -> bool:
     return False
 
 
-def work(folder: "JobFolder", assignment: "Assignment") -> int:
-    """Do the job and leave what comes of it in its folder; returns the exit status."""
+def work(folder: "JobFolder", assignment: "Assignment", replayed: bool = False) -> int:
+    """Do the job and leave what comes of it in its folder; returns the exit status.
+
+    Args:
+        replayed: it is a replay's: nobody reads its pages, so none are drawn, and its folder waits for no disk.
+    """
     from millrace_training.runtime.assignment import Usage
     from millrace_training.runtime.errors import Cancelled, JobError, TaskFailed
 
-    context = _context(folder, assignment)
+    context = _context(folder, assignment, pages=not replayed)
     try:
         try:
             result = _result(assignment, context)
         finally:
             context.close()
             folder.write("usage", Usage(peak_rss_bytes=_peak()), lasting=False)
-        folder.write("result", result)
+        folder.write("result", result, lasting=not replayed)
     except Cancelled:
         return 0
     except JobError as error:
@@ -133,7 +137,7 @@ def _text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:2000]
 
 
-def _context(folder: "JobFolder", assignment: "Assignment") -> "Context":
+def _context(folder: "JobFolder", assignment: "Assignment", pages: bool) -> "Context":
     from millrace.client import SERVICES, Millrace, shown_token
     from millrace_contracts.jobs import JobProgress, TrialRead
     from millrace_training.runtime import executors
@@ -162,6 +166,7 @@ def _context(folder: "JobFolder", assignment: "Assignment") -> "Context":
         emit=emit,
         is_cancelled=folder.cancel.exists,
         make_executor=lambda name: executors.make(name, threads, memory, folder.scratch),
+        pages=pages,
     )
 
 

@@ -36,6 +36,7 @@ class Context:
         trials: the study; a finished trial is saved once and found again by the next attempt.
         threads: CPUs granted to the job. OMP_NUM_THREADS has this value.
         job: which job this is.
+        pages: whether anybody reads the pages that a job draws for people.
     """
 
     client: "Millrace"
@@ -46,6 +47,7 @@ class Context:
     emit: Callable[[JobProgress | Note], None]
     is_cancelled: Callable[[], bool]
     make_executor: "Callable[[str], Executor]"
+    pages: bool = True
     _executors: "dict[str, Executor]" = field(default_factory=dict)
     _last: tuple[str, float] = ("", 0.0)
 
