@@ -174,7 +174,7 @@ class TestPower:
         assert "x0" in drift.judge(normal, moved).firing
 
     def test_one_of_24_features_that_moves_by_2_day_spreads_is_found_within_two_months(self):
-        """28 days in docs/simulations.md; on nine years the median may lie two windows later. Max-T took 126."""
+        """28 to 35 days in docs/simulations.md; on nine years the median may lie two windows later. Max-T took 126."""
         world = seasonal.Season("", r=0.5)
         assert measure("", 9, seasonal.drifted, world, 14, 2.0, unit="days").median <= 56
 
