@@ -10,7 +10,7 @@ import json
 
 import httpx
 import pytest
-from sqlalchemy import MetaData, insert
+from sqlalchemy import MetaData, insert, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests import postgresql as databases
 
@@ -195,3 +195,21 @@ def test_the_controller_reads_what_its_first_version_wrote(told):
 def test_a_service_starts_again_on_a_database_that_has_everything(told, name):
     rows = getattr(old_rows, name.upper())
     assert told(name, {} if name == "controller" else rows, "/readyz", first="head")
+
+
+def test_roles_that_were_taken_away_stay_so_and_the_version_before_goes_on_keeping_its_own(empty):
+    lost = {"identifier": "ada", "role": "", "given": [], "seen_at": AT}
+    migrate.upgrade("millrace_registry", empty, "0008")
+    fill(empty, {"given_roles": [lost]})
+    migrate.upgrade("millrace_registry", empty, "0009")
+    fill(empty, {"given_roles": [lost | {"identifier": "eve"}]})
+
+    async def kept():
+        engine = create_async_engine(empty)
+        async with engine.begin() as connection:
+            rows = await connection.execute(text("SELECT identifier, kind, role FROM shown_roles"))
+            found = rows.all()
+        await engine.dispose()
+        return found
+
+    assert asyncio.run(kept()) == [("ada", "", "")]

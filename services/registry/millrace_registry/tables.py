@@ -205,11 +205,11 @@ class PersonalToken(Table):
     revoked_by: Mapped[str | None] = mapped_column(String(253))
 
 
-class GivenRoles(Table):
+class ShownRoles(Table):
     """What a person's token of one *kind* last said that their provider gives them: one role everywhere, and
-    (project, role)."""
+    (project, role). `given_roles` is the version before's, which knows no kinds."""
 
-    __tablename__ = "given_roles"
+    __tablename__ = "shown_roles"
     identifier: Mapped[str] = mapped_column(String(253), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
     role: Mapped[str] = mapped_column(String(16))

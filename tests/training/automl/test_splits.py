@@ -164,3 +164,12 @@ class TestSeason:
         split = splits.by_time(whole, 28)
         names = ["all", "9000d", "60d", "60d"]
         assert [name for name, _ in splits.windows(whole, names, split)] == ["all", "60d"]
+
+    def test_where_no_window_can_be_tried_yet_all_rows_are(self):
+        first_year = table(self.DAYS[self.DAYS < 300])
+        split = splits.by_time(first_year, 28)
+        [(name, rows)] = splits.windows(first_year, ["season"], split)
+        assert (name, len(rows)) == ("all", 272 * 60)
+        sparse = table(np.repeat(np.arange(0, 1_000, 10), 3))
+        [(name, rows)] = splits.windows(sparse, ["60d"], splits.by_time(sparse, 28))
+        assert (name, len(rows)) == ("all", 97 * 3)

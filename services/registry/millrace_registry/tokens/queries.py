@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import Conflict, NotFound
-from millrace_registry.tables import GivenRoles, PersonalToken
+from millrace_registry.tables import PersonalToken, ShownRoles
 
 MOST = 100
 """Tokens of one person that open something at a time."""
@@ -43,27 +43,27 @@ async def standing(session: AsyncSession, sha256: str, now: datetime) -> Persona
     return found
 
 
-async def given(session: AsyncSession, token: PersonalToken) -> Sequence[GivenRoles]:
+async def given(session: AsyncSession, token: PersonalToken) -> Sequence[ShownRoles]:
     """What its owner's own tokens said of them since it was made, each kind the last time."""
-    mine = (GivenRoles.identifier == token.identifier, GivenRoles.seen_at >= token.made_at)
-    return (await session.scalars(select(GivenRoles).where(*mine))).all()
+    mine = (ShownRoles.identifier == token.identifier, ShownRoles.seen_at >= token.made_at)
+    return (await session.scalars(select(ShownRoles).where(*mine))).all()
 
 
 async def note_given(
     session: AsyncSession, identifier: str, kind: str, role: str, shown: list[tuple[str, str]], now: datetime
 ) -> None:
     """Remember what was given to somebody who has tokens, where that is news to one of them."""
-    kept = await session.get(GivenRoles, (identifier, kind))
+    kept = await session.get(ShownRoles, (identifier, kind))
     newest = select(func.max(PersonalToken.made_at)).where(PersonalToken.identifier == identifier)
     made_at = await session.scalar(newest)
     if made_at is None:
         return
     if kept is None:
-        earlier = delete(GivenRoles).where(GivenRoles.identifier == identifier, GivenRoles.kind == "")
+        earlier = delete(ShownRoles).where(ShownRoles.identifier == identifier, ShownRoles.kind == "")
         await session.execute(earlier)  # of a release that knew no kinds: the last word counted
         with suppress(IntegrityError):  # they came twice at once
             async with session.begin_nested():
-                session.add(GivenRoles(identifier=identifier, kind=kind, role=role, given=shown, seen_at=now))
+                session.add(ShownRoles(identifier=identifier, kind=kind, role=role, given=shown, seen_at=now))
     elif (kept.role, kept.given) != (role, shown) or kept.seen_at < made_at:
         kept.role, kept.given, kept.seen_at = role, shown, now
 

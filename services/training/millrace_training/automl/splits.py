@@ -78,8 +78,9 @@ def windows(table: Table, names: Sequence[str], split: TimeSplit) -> Iterator[tu
     """The windows before the holdout that have rows enough, and other ones than those before them; with their rows.
 
     The season is one of them once rows of an earlier year belong to it: without those it is the last days alone.
+    Where none can be tried yet, all rows are.
     """
-    seen = set()
+    seen = set[int]()
     for name in names or [ALL]:
         rows = window_rows(table, split.before, name, split.first_holdout_day)
         if name == SEASON and not _of_earlier_years(table, rows, split.first_holdout_day):
@@ -87,6 +88,8 @@ def windows(table: Table, names: Sequence[str], split: TimeSplit) -> Iterator[tu
         if len(rows) >= LEAST_TRAINING_ROWS and len(rows) not in seen:
             seen.add(len(rows))
             yield name, rows
+    if not seen:
+        yield ALL, split.before
 
 
 def window_rows(table: Table, rows: np.ndarray, window: str, end_day: int) -> np.ndarray:
