@@ -91,6 +91,15 @@ class TestBetween:
         gap = np.mean([drawn[name].r for name in apart if "o" in name]) - np.mean([drawn[n].r for n in alike])
         assert gap > 0.25
 
+    def test_features_whose_days_are_all_alike_have_no_say_in_how_those_of_others_resemble_each_other(self):
+        moving = {str(seed): series(60, 0.3, seed) for seed in range(6)}
+        still = {f"still {n}": between.Scatter.of(np.ones((60, 1)), np.ones(60), np.zeros(60), np.arange(60))
+                 for n in range(6)}  # fmt: skip
+        alone, beside = between.drawn_together(moving), between.drawn_together(moving | still)
+        assert {name: beside[name] for name in moving} == alone
+        assert {beside[name].r for name in still} == {0.0}
+        assert set(between.drawn_together(still)) == set(still)
+
     @pytest.mark.parametrize(("freedom", "shared"), [(8.0, 0.0), (30.0, 0.3), (30.0, 0.6)])
     def test_two_in_a_row_come_as_often_as_is_said(self, freedom, shared):
         draw, repeats = np.random.default_rng(1), 400_000
@@ -116,6 +125,16 @@ class TestDays:
         reference, current = counts(60), counts(14, shift=3)
         reference[:30] = 0
         assert drift.judge({"x": reference}, {"x": current}).firing == ["x"]
+
+    @pytest.mark.parametrize("a_day", [[3, 5, 7, 11, 1], [0, 0, 200, 0, 0], [1000]])
+    def test_one_whose_days_are_all_alike_is_as_surprising_as_any_by_smoothing_alone_and_fires_when_it_moves(
+        self, a_day
+    ):
+        reference, current = np.tile(a_day, (60, 1)), np.tile(a_day, (14, 1))
+        score = drift.judge({"x": reference}, {"x": current}).scores[0]
+        assert (score.p > 0.3, score.adjusted, score.psi <= score.null_high) == (True, 1.0, True)
+        if len(a_day) > 1:
+            assert drift.judge({"x": reference}, {"x": np.roll(current, 1, axis=1)}).firing == ["x"]
 
     def test_one_recorded_on_too_few_days_is_scored_and_never_fires(self):
         reference = counts(60)

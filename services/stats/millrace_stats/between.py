@@ -92,7 +92,7 @@ class Scatter:
     """How the reference days of one feature differ, in the metric of PSI.
 
     Attributes:
-        square: mean square of what weekdays leave. r: correlation of a day with the next.
+        square: mean square of what weekdays leave. r: correlation of a day with the next; 0 where days are all alike.
         days: how many, of so many *kinds*.
     """
 
@@ -108,10 +108,16 @@ class Scatter:
         known = moments(tuple(map(int, places)), tuple(map(int, of_kind)))
         left = _left(tuple(map(int, of_kind))) @ shares * np.sqrt(rows / rows.mean())[:, None]
         products = left @ left.T
-        square = float(np.trace(products))
-        near = float(products[_near(_apart(places))].sum()) / 2
-        r = float(np.interp(near / square, known.ratio, GRID)) + BIAS / len(shares) if square > 0 else 0.0
-        return cls(square / len(shares), r, len(shares), len(np.unique(of_kind)), known)
+        square = float(np.trace(products)) / len(shares)
+        near = float(products[_near(_apart(places))].sum()) / 2 / len(shares)
+        differ = square > LEAST_VARIANCE
+        r = float(np.interp(near / square, known.ratio, GRID)) + BIAS / len(shares) if differ else 0.0
+        return cls(square, r, len(shares), len(np.unique(of_kind)), known)
+
+    @property
+    def differs(self) -> bool:
+        """Whether its days differ by more than numbers are rounded; else they say nothing of how they resemble."""
+        return self.square > LEAST_VARIANCE
 
     @property
     def error(self) -> float:
@@ -133,15 +139,20 @@ class Correlation:
 
 
 def drawn_together(scatters: Mapping[str, Scatter]) -> dict[str, Correlation]:
-    """The correlation of each feature, drawn towards all as far as they do not differ more than by chance."""
+    """The correlation of each feature, drawn towards all as far as they do not differ more than by chance.
+
+    One whose days are all alike, a constant column say, has none and no say in that of others.
+    """
+    alike = {name: Correlation(one.r, one.error) for name, one in scatters.items() if not one.differs}
+    scatters = {name: one for name, one in scatters.items() if one.differs}
     if not scatters:
-        return {}
+        return alike
     r, error = (np.array([getattr(one, name) for one in scatters.values()]) for name in ("r", "error"))
     differing = max(0.0, float(r.var(ddof=1) - error.mean())) if len(r) > 1 else np.inf
     own = np.ones(len(r)) if len(r) == 1 else differing / (differing + error)
     drawn = np.clip(r.mean() + own * (r - r.mean()), 0, MOST)
     unsure = own * error + (1 - own) ** 2 * error / len(r)
-    return {
+    return alike | {
         name: Correlation(float(one), float(of))
         for name, one, of in zip(scatters, drawn, unsure, strict=True)
     }
@@ -175,13 +186,19 @@ class DayNull:
 
 
 def chance(
-    scatter: Scatter, correlation: Correlation, weights: np.ndarray, places: np.ndarray, shares: np.ndarray
+    scatter: Scatter,
+    correlation: Correlation,
+    weights: np.ndarray,
+    places: np.ndarray,
+    shares: np.ndarray,
+    least: float = 0.0,
 ) -> DayNull:
     """What days alone do to a window.
 
     Args:
         weights: of the reference days, at these *places* in time; of sum 1.
         shares: of the rows of the window on each of its days.
+        least: PSI of a window that has the very shares of the reference: smoothing alone brings it.
     """
     r = correlation.r
     day, freedom = scatter.at(r)
@@ -197,7 +214,7 @@ def chance(
     slope = (log_variance(high) - log_variance(low)) / (high - low)
     unsure = 1 / freedom + slope**2 * correlation.error / 2
     shared = min((normal + following) / (normal + window), 0.99)
-    return DayNull(day * (normal + window), max(1 / unsure, LEAST_FREEDOM), shared)
+    return DayNull(max(day * (normal + window), least), max(1 / unsure, LEAST_FREEDOM), shared)
 
 
 def _widened(weights: np.ndarray, apart: np.ndarray, r: float) -> float:

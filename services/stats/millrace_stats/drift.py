@@ -52,7 +52,7 @@ def psi(reference: np.ndarray, current: np.ndarray) -> float:
 
 
 def _psi(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
-    """PSI row by row: shapes (shifts, slots) to (shifts,)."""
+    """PSI row by row: shapes (pairs, slots) to (pairs,)."""
     slots = reference.shape[1]
     p = (current + SMOOTHING) / (current.sum(1, keepdims=True) + SMOOTHING * slots)
     q = (reference + SMOOTHING) / (reference.sum(1, keepdims=True) + SMOOTHING * slots)
@@ -155,7 +155,7 @@ class Span:
     Attributes:
         weights: of the reference days, places: where they stand in time, scatter: how they differ; None where too few
             of them know the feature to say so.
-        shares: of the window's rows on each of its days.
+        shares: of the window's rows on each of its days. least: PSI that smoothing alone brings.
     """
 
     psi: float
@@ -164,6 +164,7 @@ class Span:
     places: np.ndarray
     shares: np.ndarray
     scatter: between.Scatter | None
+    least: float = 0.0
 
 
 def _span(reference: np.ndarray, current: np.ndarray, weekdays: Weekdays) -> Span:
@@ -185,8 +186,9 @@ def _span(reference: np.ndarray, current: np.ndarray, weekdays: Weekdays) -> Spa
     normal = weights @ (days[places] / rows[:, None]) * rows.sum()
     expected = (normal + SMOOTHING) / (normal.sum() + SMOOTHING * len(normal))
     scatter = between.Scatter.of(days[places] / rows[:, None] / np.sqrt(expected), rows, kinds, places)
-    observed = float(_psi(normal[None], window.sum(0)[None])[0])
-    return Span(observed, int(window.sum()), weights, places, shares, scatter)
+    alike = normal / normal.sum() * window.sum()
+    observed, least = _psi(np.stack([normal, normal]), np.stack([window.sum(0), alike]))
+    return Span(float(observed), int(window.sum()), weights, places, shares, scatter, float(least))
 
 
 def _like(rows: np.ndarray, kinds: np.ndarray, shares: np.ndarray, weekdays: np.ndarray) -> np.ndarray:
@@ -210,7 +212,9 @@ def _scores(
         if span.scatter is None:
             scores.append(Score(name, span.psi, span.psi, 1.0, 1.0, span.rows, False))
             continue
-        chance = between.chance(span.scatter, correlations[name], span.weights, span.places, span.shares)
+        chance = between.chance(
+            span.scatter, correlations[name], span.weights, span.places, span.shares, span.least
+        )
         high = chance.reaches(each)
         fires = decides and span.rows >= MINIMUM_ROWS and span.psi > max(threshold, high)
         often = min(1.0, chance.twice(span.psi) / each * rate)

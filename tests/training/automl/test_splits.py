@@ -173,3 +173,11 @@ class TestSeason:
         sparse = table(np.repeat(np.arange(0, 1_000, 10), 3))
         [(name, rows)] = splits.windows(sparse, ["60d"], splits.by_time(sparse, 28))
         assert (name, len(rows)) == ("all", 97 * 3)
+
+    def test_a_window_of_as_many_rows_but_others_is_tried(self):
+        """On regular days the season of one earlier year has 150 of them, as the last 150 have."""
+        whole = table(self.DAYS[self.DAYS < 500])
+        split = splits.by_time(whole, 28)
+        tried = dict(splits.windows(whole, ["150d", "season"], split))
+        assert list(tried) == ["150d", "season"]
+        assert len(tried["150d"]) == len(tried["season"])

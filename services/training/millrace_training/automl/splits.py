@@ -80,13 +80,13 @@ def windows(table: Table, names: Sequence[str], split: TimeSplit) -> Iterator[tu
     The season is one of them once rows of an earlier year belong to it: without those it is the last days alone.
     Where none can be tried yet, all rows are.
     """
-    seen = set[int]()
+    seen: list[np.ndarray] = []
     for name in names or [ALL]:
         rows = window_rows(table, split.before, name, split.first_holdout_day)
         if name == SEASON and not _of_earlier_years(table, rows, split.first_holdout_day):
             continue
-        if len(rows) >= LEAST_TRAINING_ROWS and len(rows) not in seen:
-            seen.add(len(rows))
+        if len(rows) >= LEAST_TRAINING_ROWS and not any(np.array_equal(rows, one) for one in seen):
+            seen.append(rows)
             yield name, rows
     if not seen:
         yield ALL, split.before
