@@ -82,6 +82,17 @@ class TestBetween:
         assert set(between.kinds(np.arange(27) % 7)) == {0}
         assert set(between.kinds(np.arange(28) % 7)) == set(range(7))
 
+    def test_one_open_sunday_leaves_the_other_weekdays_apart(self):
+        open_days = np.array([day % 7 for day in range(80) if day % 7 < 5 or day == 20])
+        assert set(between.kinds(open_days)) == {*range(5), between.RARE}
+        a_day = 180 * np.eye(7, dtype=int)
+        weekdays = open_days, np.array([2, 3, 4])
+        score = drift.judge({"x": a_day[open_days]}, {"x": a_day[weekdays[1]]}, weekdays=weekdays).scores[0]
+        assert score.psi < 0.05
+        assert drift.judge({"x": a_day[open_days]}, {"x": a_day[[1, 1, 1]]}, weekdays=weekdays).firing == [
+            "x"
+        ]
+
     def test_correlations_that_agree_become_one_and_others_stay_their_own(self):
         alike = {str(seed): series(60, 0.5, seed) for seed in range(24)}
         drawn = [one.r for one in between.drawn_together(alike).values()]

@@ -49,7 +49,8 @@ class Settings(BaseSettings):
     metrics_port: int = 0
     """Port on which /metrics is served without a token, for Prometheus; 0: only with one, on `port`."""
     lasting: bool = True
-    """Whether what was written is on the disk when it is acknowledged; without, that is left to the system."""
+    """Whether what was written is on the disk when it is acknowledged. Without, which is for a replay's own platform
+    alone, that is left to the system, and SQLite's statements hold up the event loop (`millrace_core.sqlite_here`)."""
     migrate: Literal["start", "never"] = "start"
     """Bring the database to the newest schema at the start, or wait unready until something else has."""
     registry_url: str = ""

@@ -17,7 +17,9 @@ from scipy import optimize, special, stats
 
 LEAST_DAYS = 14
 LEAST_PER_WEEKDAY = 4
-"""Reference days of each weekday from which on weekdays have means of their own."""
+"""Reference days of a weekday from which on it has a mean of its own."""
+RARE, MOST_RARE = -1, 0.1
+"""The kind of the days of all rarer weekdays, and the share of reference days that these may be."""
 LAGS = 3
 """Days ahead whose resemblance is summed up. The next one alone says too little where a day's noise, or its weekday,
 hides what lasts: with weekdays and r=0.7, 25 % of years had a false alarm instead of 4 % (24 years each)."""
@@ -36,9 +38,13 @@ WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 
 def kinds(weekdays: np.ndarray) -> np.ndarray:
-    """The kind of each reference day: its weekday where there are enough days of each, else all are of one kind."""
-    _, counts = np.unique(weekdays, return_counts=True)
-    return np.asarray(weekdays if counts.min() >= LEAST_PER_WEEKDAY else np.zeros_like(weekdays))
+    """The kind of each reference day: its weekday where there are enough days of nearly all, else all are of one kind.
+
+    A shop that opened on one Sunday is still one with weekdays.
+    """
+    _, place, counts = np.unique(weekdays, return_inverse=True, return_counts=True)
+    rare = counts[place] < LEAST_PER_WEEKDAY
+    return np.zeros_like(weekdays) if rare.mean() > MOST_RARE else np.where(rare, RARE, weekdays)
 
 
 @dataclass(frozen=True)
