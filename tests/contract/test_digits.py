@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace_contracts.digits import legible
+from millrace_contracts.digits import legible, signed
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,12 @@ from millrace_contracts.digits import legible
 )  # fmt: skip
 def test_thousands_keep_their_whole_part_and_have_no_exponent(value, digits, text):
     assert legible(value, digits) == text
+
+
+def test_what_moved_something_has_its_sign():
+    assert [signed(value, 3) for value in (25_312.4, -25_312.4, 0.1234, 0)] == [
+        "+25,312",
+        "-25,312",
+        "+0.123",
+        "+0",
+    ]

@@ -299,7 +299,7 @@ def test_no_row_is_asked_for_of_a_file_with_a_cell_that_is_none_at_its_end(
     path.write_text(path.read_text() + "dear\n")
     done = millrace("predict", "shop", "--rows", path, "--row", '{"price": 1}')
     assert (done.code, done.stdout) == (1, "")
-    assert "1 cells of 'price' are no number: row 6: 'dear'." in done.stderr
+    assert "1 cell of 'price' is no number: row 6: 'dear'." in done.stderr
     assert not [what for what, _, _ in fake.seen if what.endswith(":predict")]
 
 

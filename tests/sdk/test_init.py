@@ -198,7 +198,7 @@ def test_how_a_file_is_written_is_found_said_and_stays_in_the_contract(millrace,
     said = millrace("init", "rents", "--data", str(path), "--target", "rent", "--into", str(tmp_path))
     assert "Written with delimiter ;, latin-1, header in line 3, decimal ,." in said.stdout
     assert (
-        "1 lines could not be read and are left out; the first is line 104: It has 2 cells, not 3."
+        "1 line could not be read and is left out; the first is line 104: It has 2 cells, not 3."
         in said.stdout
     )
     assert "delimiter: ;" in (tmp_path / "rents.contract.yaml").read_text()

@@ -33,7 +33,7 @@ def refused(data: bytes, format: str = "csv"):
         (
             b"a,b\n1,2\n3\n4,5,6\n",
             "lines",
-            "2 lines cannot be read (66.67% of all); line 3: It has 1 cells, not 2.",
+            "2 lines cannot be read (66.67% of all); line 3: It has 1 cell, not 2.",
         ),
         (b'a,b\n"1,2\n', "", ""),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "encoding", ""),
@@ -48,7 +48,7 @@ def test_a_csv_file_that_is_no_table_is_refused(data, check, words):
 def test_a_ragged_row_is_shown_with_its_number():
     found = refused(b"a,b\n1,2\n3\n4,5,6\n")
     assert found.rows == 2
-    assert found.examples == ["line 3: It has 1 cells, not 2. 3", "line 4: It has more than 2 cells. 4,5,6"]
+    assert found.examples == ["line 3: It has 1 cell, not 2. 3", "line 4: It has more than 2 cells. 4,5,6"]
 
 
 @pytest.mark.parametrize("delimiter", [b",", b";", b"\t", b"|"])

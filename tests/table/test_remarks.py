@@ -43,7 +43,7 @@ def notes(column: pa.Array, dialect: Dialect | None = None) -> list[str]:
         (["95 531", "8 713"] * 3, "say thousands in the dialect"),
         ([2**60 + number for number in range(100)], "Subtract an offset like 1152921504606846900"),
         ([number + far for number in range(100) for far in (0, 10**10, 10**12)], "Take differences"),
-        ([float("inf"), 1.5, 2.5, 3.5], "1 cells of 'c' are infinite"),
+        ([float("inf"), 1.5, 2.5, 3.5], "1 cell of 'c' is infinite"),
     ],
 )
 def test_what_looks_like_something_else_is_named(cells, words):

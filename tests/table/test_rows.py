@@ -66,7 +66,7 @@ def test_a_column_without_name_and_values_is_none_though_an_empty_cell_is_no_mar
 def test_a_cell_that_is_none_is_refused_with_its_row(tmp_path):
     with pytest.raises(Unreadable) as caught:
         read(tmp_path, WHOLE.replace("3.5", "large"))
-    assert caught.value.check.observed == "1 cells of 'size' are no number: row 1: 'large'."
+    assert caught.value.check.observed == "1 cell of 'size' is no number: row 1: 'large'."
 
 
 def test_the_column_of_event_times_says_when_rows_happen(tmp_path):

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from millrace_contracts.digits import legible
+
 LINES = 300
 """Lines of one document that are shown."""
 
@@ -31,4 +33,4 @@ def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
 
 
 def _told(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return legible(value, 5) if isinstance(value, float) else str(value)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from millrace_console import stamps
 from millrace_console.asking import lacks
-from millrace_contracts.digits import legible
+from millrace_contracts.digits import legible, signed
 
 TEMPLATES = Path(__file__).parent / "templates"
 DASH = "–"
@@ -39,7 +39,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "moment": moment, "day": day, "number": number, "count": count, "share": share, "cut": cut, "part": part,
-        "any_way": any_way, "lacks": lacks,
+        "any_way": any_way, "lacks": lacks, "signed": signed,
     }  # fmt: skip
     made.globals |= {"asset": stamps.asset, "address": address}
     return made

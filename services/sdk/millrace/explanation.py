@@ -7,6 +7,7 @@ from typing import TypeGuard
 from millrace import surroundings
 from millrace.approved import told as approved
 from millrace_contracts.bodies import Document
+from millrace_contracts.counting import counted
 from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.digits import legible
 from millrace_contracts.variants import BASE_TARGET
@@ -80,7 +81,7 @@ def _run_opened(evidence: Document) -> Lines:
             f"{evidence['days']:g} days since the last run; the schedule says {evidence['schedule']}"
         )
     if "new_rows" in evidence:
-        lines.append(f"{evidence['new_rows']} new rows; {evidence['wanted']} open a run")
+        lines.append(f"{counted(evidence['new_rows'], 'new row')}; {evidence['wanted']} open a run")
     if "alarm" in evidence:
         lines.append(f"alarm: {evidence['alarm']}")
         lines += NUMBERS["alarm.opened"](evidence.get("evidence", {}))
@@ -216,7 +217,7 @@ def _moved(evidence: Document) -> Lines:
 def _data(evidence: Document) -> Lines:
     lines = []
     if evidence.get("rows"):
-        lines.append(f"{evidence['rows']} rows, {evidence.get('new_rows') or 0} of them new")
+        lines.append(f"{counted(evidence['rows'], 'row')}, {evidence.get('new_rows') or 0} of them new")
     for item in evidence.get("failed") or []:
         column = f" of the column {item['column']}" if item.get("column") else ""
         lines.append(f"broken: {item['check']}{column}")
@@ -235,7 +236,11 @@ def _written(evidence: Document) -> Lines:
         f"{evidence.get('rows')} rows from {evidence.get('source')}, {evidence.get('answered')} of them answered by "
         f"version {evidence.get('version')}, written to {evidence.get('sink')}"
     ]
-    return [*lines, f"{evidence['rejects']} lines could not be read"] if evidence.get("rejects") else lines
+    return (
+        [*lines, f"{counted(evidence['rejects'], 'line')} could not be read"]
+        if evidence.get("rejects")
+        else lines
+    )
 
 
 def _closed(evidence: Document) -> Lines:

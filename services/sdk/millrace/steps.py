@@ -96,7 +96,9 @@ def ingest(project: str, loop: str, run: int) -> Ingested:
         drift = drawing.page(lambda: _drift(step))
         newest = step.client.registry.dataset_version(step.plan.dataset)
         if step.plan.ingest is None:
-            return Ingested(newest.number, drift), f"data version {newest.number}, {newest.rows} rows"
+            return Ingested(
+                newest.number, drift
+            ), f"data version {newest.number}, {counted(newest.rows, 'row')}"
         result = IngestResult.model_validate(step.job(step.plan.ingest).result)
         if not result.accepted:
             step.client.controller.refuse(loop, run, _failed_checks(result.report), result.report)

@@ -12,6 +12,7 @@ from millrace.client import ApiError, Millrace
 from millrace.transport.answers import Event, read
 from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosingRead
+from millrace_contracts.counting import counted
 from millrace_contracts.digits import legible
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.jobs import JobProgress
@@ -117,9 +118,9 @@ class News:
             return []
         drift = day.drift.psi or {}
         most = max(drift, key=lambda name: drift[name], default=None)
-        parts = [f"{day.rows} rows, {day.labelled} labelled"]
+        parts = [f"{counted(day.rows, 'row')}, {day.labelled} labelled"]
         if day.loss is not None:
-            parts.append(f"loss {day.loss:.5g}")
+            parts.append(f"loss {legible(day.loss, 5)}")
         if most is not None:
             parts.append(f"largest drift {most} (PSI {drift[most]:.2f})")
         lines = [f"day {day.day} is closed: {', '.join(parts)}"]
@@ -129,7 +130,7 @@ class News:
 def _outcome(values: Document) -> str:
     if "failed" in values:
         return f"failed: {values['failed']}"
-    return ", ".join(f"{name} {value:.5g}" for name, value in values.items() if _is_number(value))
+    return ", ".join(f"{name} {legible(value, 5)}" for name, value in values.items() if _is_number(value))
 
 
 def _is_number(value: object) -> bool:

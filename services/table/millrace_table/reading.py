@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from millrace_contracts.counting import counted
 from millrace_contracts.rows import Check
 from millrace_contracts.tables import Dialect, Rejects
 from millrace_table import arrays, cells, delimited, jsonl, opening, streamed, typed, workbooks
@@ -16,6 +17,7 @@ from millrace_table.streamed import Streamed, Told
 
 LARGE = 1 << 26
 """Bytes from which a CSV file is read a piece at a time, and its rows are told meanwhile."""
+LEFT_OUT = "line could not be read and is left out", "lines could not be read and are left out"
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ def told(loaded: Loaded | Streamed) -> list[str]:
     lost = loaded.rejects
     if not lost.count:
         return loaded.notes
-    first = f"the first is line {lost.kept[0].line}: {lost.kept[0].reason}" if lost.kept else ""
-    return [*loaded.notes, f"{lost.count} lines could not be read and are left out; {first}"]
+    first = f"; the first is line {lost.kept[0].line}: {lost.kept[0].reason}" if lost.kept else ""
+    return [*loaded.notes, counted(lost.count, *LEFT_OUT) + first]
 
 
 def read(data: bytes, format: str) -> pa.Table:
@@ -156,7 +158,7 @@ def refuse_rejects(loaded: Loaded | Streamed, at_most: float) -> None:
     share = f"{loaded.share:.2%} of all"
     raise Unreadable(
         "lines",
-        f"{loaded.rejects.count} lines cannot be read ({share}); line {kept[0].line}: {kept[0].reason}",
+        f"{counted(loaded.rejects.count, 'line')} cannot be read ({share}); line {kept[0].line}: {kept[0].reason}",
         "Mend them, say how the file is written (--delimiter, --quote, --escape, --encoding, --header-line), "
         "or allow more by `rejects_at_most` in the contract.",
         allowed=f"at most {at_most:.2%}",
@@ -171,7 +173,7 @@ def checks(loaded: Loaded | Streamed) -> list[Check]:
     lost = loaded.rejects
     if lost.count:
         seen = (
-            f"{lost.count} lines could not be read ({loaded.share:.2%} of all); they are kept in the report"
+            f"{counted(lost.count, 'line')} could not be read ({loaded.share:.2%} of all), kept in the report"
         )
         shown = [f"line {line.line}: {line.reason} {line.text[:80]}" for line in lost.kept[:5]]
         said.append(_noted("lines", seen, lost.count, shown))

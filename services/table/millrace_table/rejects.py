@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from millrace_contracts.counting import counted
 from millrace_contracts.tables import KEPT, Reject, Rejects
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _reason(line: Refused, columns: int) -> str:
     if line.kind == "TOO MANY COLUMNS":
         return f"It has more than {columns} cells."
     number = re.search(r"Found: (\d+)", line.message)
-    return f"It has {number.group(1)} cells, not {columns}." if number else line.message[:200]
+    return f"It has {counted(int(number.group(1)), 'cell')}, not {columns}." if number else line.message[:200]
 
 
 def _lines(path: Path, places: list[int]) -> list[int]:

@@ -41,7 +41,7 @@ def remarks(
         notes += _of(column, raw.column(column.name), table, contract)
         if column.type == "string" and column.name != contract.target:
             for mark, count in (marked or {}).get(column.name, {}).items():
-                notes.append(_for_nothing(column.name, mark, count, "count as missing"))
+                notes.append(_for_nothing(column.name, mark, count, True))
     return notes
 
 
@@ -62,7 +62,10 @@ def _numbers(
         yield f"'{name}' {lost.words}. {lost.mend}"
     endless = columns.convert(raw, "number", "UTC", name, contract.dialect).infinite
     if endless:
-        yield f"{endless} cells of '{name}' are infinite, or too large for a model: they count as missing."
+        yield (
+            counted(endless, f"cell of '{name}' is", f"cells of '{name}' are")
+            + " infinite, or too large, and count as missing."
+        )
 
 
 def _texts(
@@ -98,12 +101,16 @@ def _words_for_nothing(name: str, raw: pa.ChunkedArray, contract: DataContract) 
     for mark in (*marks, *(mark for mark in texts.MARKS if mark and mark not in marks)):
         count = int(pc.sum(pc.equal(trimmed, mark)).as_py() or 0)
         if count:
-            means = "count as missing" if mark in marks else "are taken for a word, not for missing"
-            yield _for_nothing(name, mark, count, means)
+            yield _for_nothing(name, mark, count, mark in marks)
 
 
-def _for_nothing(name: str, mark: str, count: int, means: str) -> str:
-    return f"{count} cells of '{name}' are {mark!r} and {means}: `missing` in the contract's dialect says so."
+def _for_nothing(name: str, mark: str, count: int, is_missing: bool) -> str:
+    if is_missing:
+        means = "counts as missing" if count == 1 else "count as missing"
+    else:
+        means = f"{'is' if count == 1 else 'are'} taken for a word, not for missing"
+    seen = counted(count, f"cell of '{name}' is", f"cells of '{name}' are")
+    return f"{seen} {mark!r} and {means}: `missing` in the contract's dialect says so."
 
 
 def _of_times(table: pa.Table, contract: DataContract) -> list[str]:
@@ -147,7 +154,8 @@ def _few_rows(rows: int, least: int) -> list[str]:
     if rows >= least:
         return []
     return [
-        f"{rows} rows are fewer than the {least} that a dataset must have: nothing is trained before more are pushed."
+        f"{counted(rows, 'row is', 'rows are')} fewer than the {least} that a dataset must have: "
+        "nothing is trained before more are pushed."
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import ColumnType
 from millrace_contracts.formats import format_of
 from millrace_contracts.signature import Signature
@@ -152,7 +153,8 @@ class _Seen(Look):
         name, type, shape = self.way.name, self.way.type, self.way.shape
         wanted = str(type) if shape is None else f"{type} of the shape {list(shape)}"
         shown = [words for words, _ in self.examples]
-        seen = f"{self.bad} cells of '{name}' are no {wanted}: {', '.join(shown)}."
+        one, more = f"cell of '{name}' is", f"cells of '{name}' are"
+        seen = f"{counted(self.bad, one, more)} no {wanted}: {', '.join(shown)}."
         mend = f"Correct them, or leave them empty: the model takes a {wanted} there."
         if type == "number" and any(numbers.in_two_ways(text) for _, text in self.examples):
             mend = "They can be read in two ways: say --decimal and --thousands."

@@ -193,7 +193,7 @@ def test_broken_data_is_refused_with_every_reason_and_kept_as_it_came(push, clie
         (b"", "empty"),
         (b"sold_at,revenue\n", "no rows"),
         (b"sold_at,revenue\n2024-01-01,1\0\n", "null characters"),
-        (b"sold_at,revenue\n" + b"2024-01-01,1\n" * 50 + b"2024-01-01,1,1\n", "1 lines cannot be read"),
+        (b"sold_at,revenue\n" + b"2024-01-01,1\n" * 50 + b"2024-01-01,1,1\n", "1 line cannot be read"),
         (b"a,a\n1,2\n", "same name"),
         (b"sold_at,revenue\n2024-01-01T00:00:00Z,1\n2024-01-02,2\n", "offset"),
         (b"sold_at,x\n2024-01-01,1\n", "no column 'revenue'"),
@@ -340,6 +340,9 @@ def test_the_same_key_again_corrects_the_row_and_both_versions_keep_theirs(push,
     result = push(to_csv(changed.slice(0, 450)), **told)
     assert (result["rows"], result["new_rows"]) == (450, 50), result["reason"]
     assert (result["report"]["repeated"], result["report"]["corrected"]) == (399, 1)
+    assert "(1 of them corrects an earlier row; 399 more were there already)" in result["reason"]
+    one = changed.slice(7, 1).set_column(5, "revenue", pa.array([2.5]))
+    assert push(to_csv(one), **told)["reason"].startswith("1 row of a.csv keeps the contract (1 of them corrects")
     records = Records(context())
     first, second = (records.rows(client.registry.dataset_version("sales", number)) for number in (1, 2))
     old, new = (rows.filter(pc.equal(rows["id"], "s0007"))["revenue"].to_pylist() for rows in (first, second))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.datasets import DatasetVersionRead
+from millrace_contracts.digits import legible
 
 COMMONEST = 5
 LONGEST = 40
@@ -68,5 +69,5 @@ def _share(count: object, rows: int) -> str:
 
 
 def _short(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = legible(value, 6) if isinstance(value, float) else str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

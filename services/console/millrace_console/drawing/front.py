@@ -5,6 +5,7 @@ import math
 from markupsafe import Markup
 
 from millrace_console.drawing.scale import Scale, line, round_numbers, rule, svg, text
+from millrace_contracts.digits import legible
 from millrace_contracts.searching import FrontPoint, SearchFront
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 300.0, 70.0, 20.0, 26.0, 46.0
@@ -23,7 +24,7 @@ def front(found: SearchFront | None) -> Markup | None:
     for value in round_numbers(up.low, up.high):
         parts += [
             rule(LEFT, up.at(value), WIDTH - RIGHT, up.at(value), "grid"),
-            text(LEFT - 6, up.at(value) + 4, f"{value:g}", "end"),
+            text(LEFT - 6, up.at(value) + 4, legible(value, 6), "end"),
         ]
     for power in round_numbers(across.low, across.high, 5):
         parts.append(text(across.at(power), HEIGHT - 24, f"{10**power:.3g}", "middle"))
@@ -43,6 +44,6 @@ def _place(item: FrontPoint, found: SearchFront, across: Scale, up: Scale) -> tu
 def _dot(item: FrontPoint, found: SearchFront, across: Scale, up: Scale) -> Markup:
     x, y = _place(item, found, across, up)
     kind = "taken" if item.id == found.chosen else "front" if item.on_front else "other"
-    words = f"{item.id}: loss {item.loss:.5g}, {item.at(found.rows).p10:.3g} ms"
+    words = f"{item.id}: loss {legible(item.loss, 5)}, {item.at(found.rows).p10:.3g} ms"
     shape = Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"><title>{}</title></circle>')
     return shape.format(f"trial {kind}", x, y, 6 if kind == "taken" else 4, words)

@@ -9,6 +9,7 @@ import orjson
 from millrace.aio import AsyncMillrace
 from millrace.transport.answers import Event
 from millrace_contracts.bodies import Document
+from millrace_contracts.digits import legible
 
 SECONDS = 0.7
 """How long a page waits for what a job that goes on has said so far; it gives all of it at once, then waits."""
@@ -63,6 +64,6 @@ def _trial(data: Document) -> str:
         return ""
     params = data.get("params") or {}
     told = ", ".join(
-        f"{name} {value:.5g}" for name, value in values.items() if isinstance(value, int | float)
+        f"{name} {legible(value, 5)}" for name, value in values.items() if isinstance(value, int | float)
     )
     return f"trial {data.get('number')} ({params.get('id') or data.get('study')}): {told or values.get('failed', '')}"

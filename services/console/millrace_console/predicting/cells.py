@@ -46,7 +46,7 @@ def _cell(place: int, item: Input, rules: Document) -> Cell:
     )
     low, high = rules.get("minimum"), rules.get("maximum")
     hint = (
-        f"{legible(low)} to {legible(high)} by the contract"
+        f"{legible(low, 6)} to {legible(high, 6)} by the contract"
         if isinstance(low, int | float) and isinstance(high, int | float)
         else ""
     )

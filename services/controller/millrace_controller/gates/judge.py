@@ -2,6 +2,7 @@
 
 import math
 
+from millrace_contracts.digits import legible
 from millrace_contracts.gates import AbsoluteGate
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.loop import Spec
@@ -59,7 +60,7 @@ def _useful(spec: Spec, evaluation: EvaluateResult) -> GateResult:
         return _gate("useful", "inconclusive", reason, value=None)
     passed = value > floor.value
     words = "better" if passed else "no better"
-    reason = f"{floor.metric} is {value:.4g}, {words} than {floor.rival} ({floor.value:g})"
+    reason = f"{floor.metric} is {legible(value)}, {words} than {floor.rival} ({legible(floor.value, 6)})"
     return _gate("useful", "passed" if passed else "failed", reason, value=value, **_seen(evaluation))
 
 
@@ -80,11 +81,11 @@ def _absolute(gate: AbsoluteGate, evaluation: EvaluateResult) -> GateResult:
     bound = gate.at_most if gate.at_most is not None else gate.at_least
     assert bound is not None
     passed = value is not None and (value <= bound if upper else value >= bound)
-    shown = "unknown" if value is None else f"{value:.4g}"
+    shown = "unknown" if value is None else legible(value)
     return _gate(
         f"absolute:{gate.metric}",
         "inconclusive" if value is None else "passed" if passed else "failed",
-        f"{gate.metric} is {shown}, {'at most' if upper else 'at least'} {bound:g} is wanted",
+        f"{gate.metric} is {shown}, {'at most' if upper else 'at least'} {legible(bound, 6)} is wanted",
         value=value,
         bound=bound,
     )

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from millrace_contracts.batches import GatherResult, GatherSpec, ScoredBefore, ScoringRead
+from millrace_contracts.counting import counted
 from millrace_contracts.data import DataContract
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.release import BASE
@@ -72,11 +73,12 @@ async def _log(services: Services, loop: Loop, version: int, at: datetime) -> Lo
 def told(result: ScoreResult) -> str:
     """What came of it, with what it cost, in one line."""
     cost = result.cost
-    lost = f", {result.rejects.count} lines could not be read" if result.rejects.count else ""
+    lost = f", {counted(result.rejects.count, 'line')} could not be read" if result.rejects.count else ""
     again = f", {result.repeated} were there already" if result.repeated else ""
     where = ", ".join(result.written[:3]) + ("" if len(result.written) <= 3 else ", …")
     return (
-        f"{result.answered} of {result.rows} rows answered by version {result.version}{lost}{again}: {where}. "
+        f"{result.answered} of {counted(result.rows, 'row')} answered by version {result.version}"
+        f"{lost}{again}: {where}. "
         f"{cost.seconds:.1f} s, {cost.rows_per_second:,.0f} rows a second, {cost.cpu_seconds:.1f} s of processor."
     )
 

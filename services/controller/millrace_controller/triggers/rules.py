@@ -10,6 +10,7 @@ from millrace_contracts import durations
 from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosedDay, OpenedAlarm
+from millrace_contracts.counting import counted
 from millrace_contracts.loop import Spec
 from millrace_contracts.loop_runs import WaitReason
 
@@ -120,7 +121,12 @@ def _without_day(spec: Spec, loop: LoopFacts) -> Retrain | None:
     wanted = spec.triggers.new_data
     if wanted is None or spec.data.event_time is not None or loop.new_rows < wanted.rows:
         return None
-    return Retrain("data", window, f"{loop.new_rows} new rows were pushed", {"new_rows": loop.new_rows})
+    return Retrain(
+        "data",
+        window,
+        counted(loop.new_rows, "new row was pushed", "new rows were pushed"),
+        {"new_rows": loop.new_rows},
+    )
 
 
 def _go_back(spec: Spec, loop: LoopFacts, day: ClosedDay) -> GoBack | None:
@@ -210,7 +216,12 @@ def _data(spec: Spec, loop: LoopFacts) -> Retrain | None:
     if wanted is None or loop.new_rows < wanted.rows:
         return None
     evidence = {"new_rows": loop.new_rows, "wanted": wanted.rows}
-    return Retrain("data", f"version-{loop.data}", f"{loop.new_rows} new rows were pushed", evidence)
+    return Retrain(
+        "data",
+        f"version-{loop.data}",
+        counted(loop.new_rows, "new row was pushed", "new rows were pushed"),
+        evidence,
+    )
 
 
 def _schedule(spec: Spec, loop: LoopFacts, through: datetime) -> Retrain | None:

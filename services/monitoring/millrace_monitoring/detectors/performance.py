@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from millrace_contracts.closings import Gathered, PerformanceRead
+from millrace_contracts.digits import legible
 from millrace_contracts.monitors import PerformancePolicy
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors.day import JudgedDay
@@ -183,9 +184,11 @@ def _alarm(
     """A finding if the detector has just fired: then it stands at its beginning again."""
     if told.log_value is None or told.log_level is None or after.quiet > 0:
         return ()
+    assert told.loss is not None
+    assert told.reference_mean is not None
     reason = (
-        f"version {day.champion}'s mean loss has risen{where}: {told.loss:.4g} today, "
-        f"{told.reference_mean:.4g} on {told.reference_days} reference days; "
+        f"version {day.champion}'s mean loss has risen{where}: {legible(told.loss)} today, "
+        f"{legible(told.reference_mean)} on {told.reference_days} reference days; "
         f"log evidence {told.log_value:.2f} over the level {told.log_level:.2f}"
     )
     evidence = told.model_dump() | {"version": day.champion}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from millrace_contracts.digits import legible
 from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
 from millrace_monitoring.alarms import queries as alarms
@@ -24,7 +25,7 @@ def finding(
     told = [row for row in rows if row.item.why is None]
     judged = standing.tracked(told, baseline)
     trust = tracking.standing([day for day in judged if day is not None])
-    if not trust.trusted:
+    if not trust.trusted or trust.distance is None:
         return None
     risen = tracking.risen([row.item.metrics["loss"] for row in told], judged, false_alarms_per_year)
     recent = [one for one in risen if len(told) - one.place <= STANDS_DAYS]
@@ -33,9 +34,9 @@ def finding(
     last = recent[-1]
     day = told[last.place].day
     reason = (
-        f"version {told[last.place].version}'s loss, estimated without labels, has risen: {last.expected:.4g} on "
-        f"{day}, {last.reference:.4g} on {tracking.KNOWN_DAYS} days whose labels came; it was off by "
-        f"{trust.distance:.2g} there"
+        f"version {told[last.place].version}'s loss, estimated without labels, has risen: {legible(last.expected)} on "
+        f"{day}, {legible(last.reference)} on {tracking.KNOWN_DAYS} days whose labels came; it was off by "
+        f"{legible(trust.distance, 2)} there"
     )
     evidence = {"day": str(day), "expected": last.expected, "reference": last.reference, "scale": last.scale}
     evidence |= {"log_value": last.log_value, "log_level": last.log_level, "held": trust.held}

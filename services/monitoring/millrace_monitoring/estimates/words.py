@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from millrace_contracts.counting import counted
+from millrace_contracts.digits import legible
 from millrace_contracts.estimates import Estimates
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.tables import EstimatedDay
@@ -37,9 +38,10 @@ def _standing(told: Estimates) -> str:
         return "No day with labels has shown yet how wrong the estimate is on this loop."
     side = "below" if found.bias > 0 else "above"
     enough = "" if found.known else f"; its error counts as known from {found.needed} days on"
+    off, mean = legible(found.distance, 3), legible(abs(found.bias), 3)
     return (
-        f"On {counted(found.days, 'day')} with labels the estimated loss was off by {found.distance:.3g}, in the mean "
-        f"{abs(found.bias):.3g} {side} what was measured; its band held that on {found.held:.0%} of the days{enough}."
+        f"On {counted(found.days, 'day')} with labels the estimated loss was off by {off}, in the mean "
+        f"{mean} {side} what was measured; its band held that on {found.held:.0%} of the days{enough}."
     )
 
 

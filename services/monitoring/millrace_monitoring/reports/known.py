@@ -17,6 +17,7 @@ from millrace import pages
 from millrace.aio import AsyncMillrace
 from millrace.pages import Html, figures, pictures
 from millrace.transport.errors import ApiError
+from millrace_contracts.digits import legible
 from millrace_contracts.monitors import MonitorCounts, MonitorWrite
 from millrace_monitoring.closing.rows import features
 from millrace_monitoring.ingest import segments
@@ -114,7 +115,7 @@ def _quality(told: Judged | None) -> list[Html]:
         return [pages.quiet("The registry does not say now; load the page again.")]
     if not told.metrics:
         return [pages.paragraph(f"Version {told.version} was not judged by a run's gates.")]
-    lines = [(name, "—" if value is None else f"{value:.5g}") for name, value in told.metrics.items()]
+    lines = [(name, "—" if value is None else legible(value, 5)) for name, value in told.metrics.items()]
     words = f"Version {told.version}, on rows that it had not seen when it was trained."
     return [pages.table(("metric", "value"), lines), pages.quiet(words)]
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from millrace.backtests.variants import DECLARED, MONTHLY
 from millrace_contracts.backtests import BacktestFound, PolicyLoss, ReplayedDecision
+from millrace_contracts.digits import legible
 
 NEVER, HINDSIGHT = "never retrained", "best in hindsight"
 WORTH, ALIKE = 0.01, 0.01
@@ -158,7 +159,7 @@ def _gates(mine: Line) -> list[str]:
 
 
 def _figures(line: Line) -> str:
-    loss = "no loss" if line.loss is None else f"{line.loss:.4g}"
+    loss = "no loss" if line.loss is None else legible(line.loss)
     return f"{loss} with {line.trainings} training{'s' if line.trainings != 1 else ''}"
 
 

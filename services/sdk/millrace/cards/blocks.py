@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from millrace_contracts.digits import legible
+
 
 @dataclass(frozen=True)
 class Words:
@@ -45,7 +47,7 @@ def moment(instant: datetime | None) -> str | None:
 
 
 def number(value: float | None) -> str | None:
-    return None if value is None or not math.isfinite(value) else f"{value:.5g}"
+    return None if value is None or not math.isfinite(value) else legible(value, 5)
 
 
 def flat(document: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:

@@ -14,6 +14,7 @@ from millrace.cli.command import fail
 from millrace.cli.dialects import written
 from millrace.cli.output import Format, Output, dump, fields, one
 from millrace.cli.session import client
+from millrace_contracts.digits import legible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -132,7 +133,7 @@ def _several(
     if output != Format.TABLE:
         return dump(found, output)
     for line in found.lines:
-        loss = "no loss" if line.loss is None else f"{found.metric} {line.loss:.4g}"
+        loss = "no loss" if line.loss is None else f"{found.metric} {legible(line.loss)}"
         spent = "" if line.seconds is None else f", {line.seconds / 60:.1f} min of runs"
         typer.echo(f"{line.name:<28} {loss}, {line.trainings} trainings, {line.promotions} promotions{spent}")
     for sentence in found.advice:

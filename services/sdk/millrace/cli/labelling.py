@@ -9,6 +9,7 @@ from millrace.cli.command import command, fail, group
 from millrace.cli.moments import instant
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
+from millrace_contracts.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,9 +61,12 @@ def push_labels(
     if output != Format.TABLE:
         dump(answer, output)
     else:
-        typer.echo(f"{looked.count} labels: {_outcome(answer)}")
+        typer.echo(f"{counted(looked.count, 'label')}: {_outcome(answer)}")
     if answer.refused:
-        fail(f"{answer.refused} labels are refused; the others are stored", *sending.refusals(answer))
+        fail(
+            counted(answer.refused, "label is refused", "labels are refused") + "; the others are stored",
+            *sending.refusals(answer),
+        )
 
 
 class _Sending:
@@ -147,4 +151,4 @@ def _outcome(answer: "LabelsRead") -> str:
         known += (
             f", {answer.unmatched} to none (kept: its prediction may come later; is the request id right?)"
         )
-    return f"{', '.join(words)}; {known}. {answer.labelled} labels are kept."
+    return f"{', '.join(words)}; {known}. {counted(answer.labelled, 'label is', 'labels are')} kept."

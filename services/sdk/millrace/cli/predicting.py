@@ -21,6 +21,7 @@ from millrace.cli.moments import local
 from millrace.cli.output import Format, Output
 from millrace.cli.progress import Now, job_bar
 from millrace.cli.session import client
+from millrace_contracts.digits import legible, signed
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
@@ -134,13 +135,14 @@ def _explained(answer: "PredictionAnswer", first: int) -> None:
         if item is None:
             continue
         named = f"{item.unit} of {item.of}" if item.of is not None else "answer"
-        shown = [f"{one.column} {one.contribution:+.4g}" for one in item.contributions[:SHOWN]]
+        shown = [f"{one.column} {signed(one.contribution)}" for one in item.contributions[:SHOWN]]
         left = sum(one.contribution for one in item.contributions[SHOWN:])
-        rest = [f"others {left:+.4g}"] if item.contributions[SHOWN:] else []
+        rest = [f"others {signed(left)}"] if item.contributions[SHOWN:] else []
         sure = "" if item.method != "permutations" else " (estimated)"
         words = ", ".join([*shown, *rest])
         typer.echo(
-            f"Row {first + place}: {named} {item.answer:.4g} = {item.base:.4g}, {words}{sure}", err=True
+            f"Row {first + place}: {named} {legible(item.answer)} = {legible(item.base)}, {words}{sure}",
+            err=True,
         )
 
 

@@ -176,11 +176,15 @@ def _declared(platform: "Millrace", loop: str, said: list[object], log: bool, ou
 
 def _tell(result: "ScoreResult", out: str, logged: bool) -> None:
     cost = result.cost
-    typer.echo(f"{out}: {result.answered} of {result.rows} rows answered by version {result.version}.")
+    typer.echo(
+        f"{out}: {result.answered} of {counted(result.rows, 'row')} answered by version {result.version}."
+    )
     lost = result.rejects
     if lost.count:
         first = f"; the first is line {lost.kept[0].line}: {lost.kept[0].reason}" if lost.kept else ""
-        typer.echo(f"  {lost.count} lines could not be read, and stand beside the output{first}", err=True)
+        typer.echo(
+            f"  {counted(lost.count, 'line')} could not be read, kept beside the output{first}", err=True
+        )
     if result.repeated:
         typer.echo(f"  {result.repeated} of them were in the table already.")
     for item in result.unanswered:

@@ -6,6 +6,7 @@ from typing import Any
 
 from millrace.pages.figures import BLUE, GREY, INK, RED, draw
 from millrace.pages.page import Html, bullets, quiet, table
+from millrace_contracts.digits import legible
 from millrace_contracts.searching import FrontPoint, PointLatency, SearchFront
 from millrace_contracts.variants import Latency
 
@@ -33,7 +34,7 @@ def _line(front: SearchFront, point: FrontPoint) -> tuple[str, ...]:
     settings = ", ".join(f"{name} {value:g}" for name, value in point.params.items())
     taken = "yes" if point.id == front.chosen else "best" if point.id == front.best else ""
     size = f"{point.size / 1000:.0f}"
-    return point.id, f"{point.loss:.5g}", bounds(took), f"{took.p99:.3g}", size, settings, taken
+    return point.id, legible(point.loss, 5), bounds(took), f"{took.p99:.3g}", size, settings, taken
 
 
 def bounds(took: PointLatency) -> str:

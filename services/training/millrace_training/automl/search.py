@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.digits import legible
 from millrace_contracts.learning import Configuration, Params
 from millrace_contracts.searching import PointLatency
 from millrace_stats.tasks import Task
@@ -148,7 +149,7 @@ class TrialSearch:
     def _report(self, budget: int) -> None:
         last, number = self.trials[-1], len(self.trials)
         best = min(trial.loss for trial in self.trials)
-        message = f"{last.configuration['id']}: loss {last.loss:.5g}, best {best:.5g}"
+        message = f"{last.configuration['id']}: loss {legible(last.loss, 5)}, best {legible(best, 5)}"
         numbers = {name: value for name, value in (("loss", last.loss), ("best", best)) if np.isfinite(value)}
         self.context.report("search", number, budget, message, **numbers)
 

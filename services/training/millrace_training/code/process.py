@@ -22,6 +22,7 @@ from millrace_contracts.custom_code import (
     CodeReport,
     CodeSpec,
 )
+from millrace_contracts.digits import legible
 from millrace_contracts.workers import Workers
 from millrace_training.code import choosing, place, remedies
 from millrace_training.code.losses import Losses
@@ -204,7 +205,7 @@ class CodeProcess:
             return
         self._said, self._news = now, None
         numbers = {name: value for name, value in report.metrics.items() if value is not None}
-        shown = ", ".join(f"{name} {value:.5g}" for name, value in numbers.items())
+        shown = ", ".join(f"{name} {legible(value, 5)}" for name, value in numbers.items())
         words = f"{self.name}, step {report.step}: {shown}"
         self.context.report("train", report.step, None, words, **numbers)
 

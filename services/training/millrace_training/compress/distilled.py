@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from millrace_contracts.compressing import CompressSpec
+from millrace_contracts.digits import legible
 from millrace_contracts.distilling import Distillation
 from millrace_contracts.learning import Params
 from millrace_contracts.names import Family
@@ -72,7 +73,10 @@ def beside(taught: Distillation | None, good: Quality | None) -> str:
     """What the same small model learns from the labels alone, behind the reason of a finding; nothing if not told."""
     if taught is None or taught.by_labels is None or good is None:
         return ""
-    alone = f"the same model fitted to the labels alone has the loss {taught.by_labels:.4g}, taught {good.loss:.4g}"
+    alone = (
+        f"the same model fitted to the labels alone has the loss {legible(taught.by_labels)}, "
+        f"taught {legible(good.loss)}"
+    )
     return f"; {alone}" if good.loss < taught.by_labels else f"; {alone}: teaching it was no gain"
 
 

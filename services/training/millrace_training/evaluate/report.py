@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from millrace.pages import Html, figures, front, groups, page, pictures, section, table
+from millrace_contracts.digits import legible
 from millrace_contracts.learning import Block, ClassesEvaluation, EvaluateResult, Importance, SliceEvaluation
 from millrace_contracts.searching import SearchFront
 from millrace_stats.tasks import Task
@@ -66,7 +67,7 @@ def _losses(item: Block | SliceEvaluation) -> tuple[float, float]:
 
 
 def _number(value: float | None) -> str | None:
-    return None if value is None or not np.isfinite(value) else f"{value:.5g}"
+    return None if value is None or not np.isfinite(value) else legible(value, 5)
 
 
 def _metrics(result: EvaluateResult) -> Html:

@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from millrace.transport.errors import ApiError
+from millrace_contracts.counting import counted
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
 from millrace_table.pieces import Filed, Rows
@@ -82,6 +83,7 @@ def _accept(
 def _accepted(
     dataset: str, version: DatasetVersionRead, parent: DatasetVersionRead | None, news: Accepted
 ) -> IngestResult:
+    name = news.source.name
     return IngestResult(
         accepted=True,
         dataset_version=version.number,
@@ -90,24 +92,30 @@ def _accepted(
         last_event=version.last_event,
         report=news.report,
         changes=news.changes,
-        reason=f"{news.rows.num_rows} rows of {news.source.name} keep the contract{_beside(news.report, news.changes)};"
-        f" version {version.number} of {dataset} has {version.rows} rows.",
+        reason=f"{counted(news.rows.num_rows, f'row of {name} keeps', f'rows of {name} keep')} the contract"
+        f"{_beside(news.report, news.changes)}; version {version.number} of {dataset} has "
+        f"{counted(version.rows, 'row')}.",
     )
 
 
 def _beside(report: DeliveryReport, changes: list[str]) -> str:
     told = []
     if report.corrected:
-        told.append(f"{report.corrected} of them correct earlier rows")
+        told.append(
+            counted(report.corrected, "of them corrects an earlier row", "of them correct earlier rows")
+        )
     if report.repeated:
-        told.append(f"{report.repeated} more were there already")
+        told.append(counted(report.repeated, "more was there already", "more were there already"))
     if changes:
         told.append(f"the contract's guess has grown: {', '.join(changes[:TOLD])}")
     return f" ({'; '.join(told)})" if told else ""
 
 
 def _nothing_new(news: Accepted) -> str:
-    return f"All {news.report.repeated} rows of {news.source.name} were there already: there is nothing new."
+    rows = news.report.repeated
+    all_of = "The one row" if rows == 1 else f"All {rows} rows"
+    was = "was" if rows == 1 else "were"
+    return f"{all_of} of {news.source.name} {was} there already: there is nothing new."
 
 
 def _standing(

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.counting import counted
 from millrace_contracts.data import ColumnContract
 from millrace_contracts.rows import Check
 from millrace_contracts.tables import Dialect
@@ -61,7 +62,7 @@ def decimal(column: ColumnContract, decimals: int) -> tuple[ColumnContract, list
     """A guessed column of whole numbers after so many cells with *decimals*."""
     if not decimals:
         return column, []
-    seen = f"{decimals} cells have decimals; from now on the column is a number"
+    seen = counted(decimals, "cell has", "cells have") + " decimals; from now on the column is a number"
     told = _note(column.name, seen, "integer, whole so far")
     return column.model_copy(update={"type": "number"}), [told]
 
@@ -77,7 +78,7 @@ def codes(column: ColumnContract, padded: Marked) -> Check:
     """That digits which begin with 0 came into a guessed column of whole numbers."""
     return Check.failed(
         "leading zeros",
-        f"{padded.count} cells have leading zeros in a column of whole numbers",
+        f"{counted(padded.count, 'cell has', 'cells have')} leading zeros in a column of whole numbers",
         "whole numbers without leading zeros, as the sample had",
         "If they are codes, give the column the type string, so that 01067 and 1067 stay two.",
         column=column.name,

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.counting import counted
 from millrace_contracts.data import ColumnContract
+from millrace_contracts.digits import legible
 from millrace_contracts.rows import Check
 from millrace_table import guesses, moments, numbers, tensors
 from millrace_table.columns import Mask, Typed
@@ -92,9 +93,11 @@ class Tally:
     def _of_type(self) -> Check:
         column, count = self.column, self.bad.count
         wanted = column.type if column.shape is None else f"tensor of the shape {column.shape}"
-        seen = f"{count} cells are no {wanted}" if count else f"all are {wanted}"
+        seen = f"{counted(count, 'cell is', 'cells are')} no {wanted}" if count else f"all are {wanted}"
         if self._infinite:
-            seen += f"; {self._infinite} infinite ones count as missing"
+            seen += "; " + counted(
+                self._infinite, "infinite one counts as missing", "infinite ones count as missing"
+            )
         mend = _said(column.type, self.bad.examples)
         mend = mend or f"Correct these cells, or change the column's type from {column.type}."
         return line("type", column.name, count == 0, seen, wanted, count, self.bad.examples, mend)
@@ -127,7 +130,7 @@ class Tally:
         column, (low, high) = self.column, guesses.reach(self.column)
         count, share = self._outside.count, self._share(self._outside)
         good = share <= column.outside_at_most or (column.guessed and count == 1)
-        extent = "no values" if self._low > self._high else f"{self._low:g} to {self._high:g}"
+        extent = "no values" if self._low > self._high else _span(self._low, self._high)
         observed = (
             f"{counted(count, 'row')} ({share:.2%}) {'is' if count == 1 else 'are'} outside"
             if count
@@ -136,14 +139,15 @@ class Tally:
         if count and good:
             observed += " and are left out"
         mend = "Correct these values, or widen minimum and maximum if they are true."
-        bounds, shown = f"{low:g} to {high:g}", self._outside.examples
+        bounds, shown = _span(low, high), self._outside.examples
         told = line("range", column.name, good, observed, bounds, count, shown, mend)
         if good and count:
             return noted(told, "If they are true, widen minimum and maximum.")
-        if not good or not self._beyond.count:
+        if not good or not self._beyond.count or column.minimum is None or column.maximum is None:
             return told
         new = f"{counted(self._beyond.count, 'row')} ({self._share(self._beyond):.2%})"
-        seen = f"{new} go beyond {column.minimum:g} to {column.maximum:g}"
+        go = "goes" if self._beyond.count == 1 else "go"
+        seen = f"{new} {go} beyond {_span(column.minimum, column.maximum)}"
         told = told.model_copy(update={"observed": seen, "examples": self._beyond.examples})
         return noted(told, "They are taken, and the guess grows.")
 
@@ -173,6 +177,10 @@ class Tally:
         if good and count:
             return noted(told, LEARNT if self._target else KNOWN if column.guessed else ALLOW)
         return told
+
+
+def _span(low: float, high: float) -> str:
+    return f"{legible(low, 6)} to {legible(high, 6)}"
 
 
 def _said(type: str, shown: list[str]) -> str | None:

@@ -70,7 +70,7 @@ def _told(
     for version in records.versions(spec.dataset):
         new, rows = version.rows - rows, version.rows
         if version.number > before[0] and version.source.source == name:
-            text = f"{new} rows of {version.source.name} keep the contract."
+            text = f"{counted(new, 'row')} of {version.source.name} {'keeps' if new == 1 else 'keep'} the contract."
             accepted.append(
                 Pulled(
                     name=version.source.name,
