@@ -99,8 +99,8 @@ DATA = Dashboard(
     (
         Panel("Drift", "Population stability index of the running window, the ten highest features.", "none",
               {"{{endpoint}} {{feature}}": 'millrace_feature_drift_psi{endpoint=~"$endpoint"}'}),
-        Panel("Drift beyond chance", "The index over the highest that shifted days alone would give; above 1 is more"
-              " than chance.", "none",
+        Panel("Drift beyond chance", "The index over what two windows in a row reach by chance; an alarm follows when"
+              " both are above 1.", "none",
               {"{{endpoint}} {{feature}}": 'millrace_feature_drift_excess{endpoint=~"$endpoint"}'}),
         Panel("Missing values", "Share of the last closed day.", "percentunit",
               {"{{endpoint}} {{feature}}": 'millrace_feature_null_ratio{endpoint=~"$endpoint"}'}),

@@ -11,7 +11,9 @@ LOSS = Gauge("millrace_performance", "Mean loss of the last closed day.", ["endp
 EVIDENCE = Gauge("millrace_edetector_log_value", "Log of the performance detector's value.", ["endpoint"])
 DRIFT = Gauge("millrace_feature_drift_psi", "PSI of the running window.", ["endpoint", "feature"])
 EXCESS = Gauge(
-    "millrace_feature_drift_excess", "PSI over its null's high, last full window.", ["endpoint", "feature"]
+    "millrace_feature_drift_excess",
+    "PSI over what two windows in a row reach by chance, last full window.",
+    ["endpoint", "feature"],
 )
 MISSING = Gauge(
     "millrace_feature_null_ratio", "Share of missing values, last closed day.", ["endpoint", "feature"]
