@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 LEAST_DAYS = 14
 LEAST_PER_WEEKDAY = 4
@@ -32,7 +32,7 @@ MOST = 0.95
 STEP = 0.01
 LEAST_FREEDOM = 3.0
 LEAST_VARIANCE = 1e-12
-HIGHEST = 500.0
+HIGHEST, CLOSE = 500.0, 1e-3
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -247,14 +247,18 @@ def _height(chance: float, freedom: float, shared: float) -> float:
     """The inverse of `_twice`."""
     if _twice(HIGHEST, freedom, shared) >= chance:
         return HIGHEST
-    return float(
-        optimize.brentq(lambda height: _twice(height, freedom, shared) - chance, 0.0, HIGHEST, xtol=1e-3)
-    )
+    low, high = 0.0, HIGHEST
+    while high - low > CLOSE:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _twice(middle, freedom, shared) > chance else (low, middle)
+    return (low + high) / 2
 
 
 @lru_cache(maxsize=256)
 def _scales(freedom: float) -> tuple[np.ndarray, np.ndarray]:
     """How far an estimated standard deviation may lie from the true one, as points and weights."""
     points = np.exp(np.linspace(np.log(0.02), np.log(4.0), 64))
-    density = points**2 * stats.chi2.pdf(points**2 * freedom, freedom)
+    squared = points**2 * freedom
+    told = np.log(points**2) + (freedom / 2 - 1) * np.log(squared) - squared / 2
+    density = np.exp(told - told.max())
     return points, density / density.sum()

@@ -122,7 +122,8 @@ def _note_without(asked: SqlSource, database: Database, kit: Kit) -> None:
     count = database.ask(statement, []).column(0)[0].as_py()
     if count:
         kit.notes.append(
-            counted(count, "row has", "rows have") + f" no value of the cursor {asked.cursor}; not read."
+            counted(count, "row has", "rows have")
+            + f" no value of the cursor {asked.cursor}; {'it is' if count == 1 else 'they are'} not read."
         )
 
 
