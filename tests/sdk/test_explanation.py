@@ -30,7 +30,10 @@ MEASURED = {
     "data.refused": ({"rows": 0, "new_rows": 0, "failed": [{"check": "range", "column": "distance"},
                       {"check": "duplicates", "column": None}]},
                      ["broken: range of the column distance", "broken: duplicates"]),
-    "data.accepted": ({"rows": 50, "new_rows": 20, "failed": []}, ["50 rows, 20 of them new"]),
+    "data.accepted": (
+        {"rows": 50, "new_rows": 20, "failed": [], "changes": ["maximum of 'x' is 9.0, it was 5.0"]},
+        ["50 rows, 20 of them new", "the contract changes: maximum of 'x' is 9.0, it was 5.0"],
+    ),
     "model.registered": ({"files": {"model.onnx": "sha256:e3"}, "lineage": {"dataset_version": 4}},
                          ["model file sha256:e3", "from data version 4"]),
     "run.opened": ({"cause": "schedule", "days": 31.0, "schedule": "30d", "dataset_version": 2},

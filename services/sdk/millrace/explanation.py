@@ -215,9 +215,9 @@ def _moved(evidence: Document) -> Lines:
 
 
 def _data(evidence: Document) -> Lines:
-    lines = []
-    if evidence.get("rows"):
-        lines.append(f"{counted(evidence['rows'], 'row')}, {evidence.get('new_rows') or 0} of them new")
+    rows, new = evidence.get("rows"), evidence.get("new_rows") or 0
+    lines = [f"{counted(rows, 'row')}, {new} of them new"] if rows else []
+    lines += [f"the contract changes: {change}" for change in evidence.get("changes") or []]
     for item in evidence.get("failed") or []:
         column = f" of the column {item['column']}" if item.get("column") else ""
         lines.append(f"broken: {item['check']}{column}")

@@ -1,6 +1,7 @@
 """Deliveries against a real registry: accepted ones become versions, refused ones are kept in quarantine."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,8 +10,9 @@ from tables import sales, to_csv
 
 from millrace.client import ApiError
 from millrace_contracts.data import DataContract
-from millrace_contracts.rows import IngestSpec
+from millrace_contracts.rows import DeliveryReport, IngestResult, IngestSpec
 from millrace_table import inference, reading, streamed
+from millrace_training.jobs import ending
 from millrace_training.rows import files, ingest
 from millrace_training.rows.records import Records
 
@@ -290,6 +292,19 @@ def test_what_production_is_asked_with_is_learnt_however_far_beyond_a_guess_it_l
     assert all(grown[name]["guessed"] for name in ("visitors", "shop")), "it is a guess as before"
 
 
+def test_every_change_of_a_guess_stands_in_the_decision_and_a_sentence_says_how_many_it_leaves_out():
+    changes = [f"maximum of 'x{number}' is 9.0, it was 5.0" for number in range(7)]
+    assert ingest._beside(DeliveryReport(), changes).endswith("'x4' is 9.0, it was 5.0 and 2 more)")
+    came = {"dataset": "sales", "source": {"kind": "feedback", "endpoint": "sales"}}
+    job = SimpleNamespace(kind="ingest", spec=came, id="j1", project="default", loop="sales", loop_run=2)
+    result = IngestResult(
+        accepted=True, rows=480, new_rows=80, changes=changes, dataset_version=2, reason="taken"
+    )
+    for kept in (result, result.model_copy(update={"changes": []})):
+        (told,) = ending.decided(job, ending.Ending("succeeded", kept.model_dump(mode="json")))
+        assert told.evidence.get("changes", []) == kept.changes
+
+
 def test_bounds_that_a_person_said_hold_for_what_production_is_asked_with(push, client, context, monitoring):
     guess = inference.infer(sales(), "revenue", "sold_at", "UTC")
     said = [
@@ -342,7 +357,9 @@ def test_the_same_key_again_corrects_the_row_and_both_versions_keep_theirs(push,
     assert (result["report"]["repeated"], result["report"]["corrected"]) == (399, 1)
     assert "(1 of them corrects an earlier row; 399 more were there already)" in result["reason"]
     one = changed.slice(7, 1).set_column(5, "revenue", pa.array([2.5]))
-    assert push(to_csv(one), **told)["reason"].startswith("1 row of a.csv keeps the contract (1 of them corrects")
+    assert push(to_csv(one), **told)["reason"].startswith(
+        "1 row of a.csv keeps the contract (1 of them corrects"
+    )
     records = Records(context())
     first, second = (records.rows(client.registry.dataset_version("sales", number)) for number in (1, 2))
     old, new = (rows.filter(pc.equal(rows["id"], "s0007"))["revenue"].to_pylist() for rows in (first, second))

@@ -148,6 +148,7 @@ def decided(job: Job, end: Ending) -> list[Decision]:
     if result.unchanged:
         return []
     evidence = result.model_dump(mode="json", include={"rows", "new_rows", "failed"})
+    evidence |= {"changes": result.changes} if result.changes else {}
     return [
         _data(
             job, _subject(spec.dataset, result), result.accepted, result.reason, evidence, result.last_event

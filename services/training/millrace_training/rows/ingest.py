@@ -107,7 +107,8 @@ def _beside(report: DeliveryReport, changes: list[str]) -> str:
     if report.repeated:
         told.append(counted(report.repeated, "more was there already", "more were there already"))
     if changes:
-        told.append(f"the contract's guess has grown: {', '.join(changes[:TOLD])}")
+        more = f" and {len(changes) - TOLD} more" if len(changes) > TOLD else ""
+        told.append(f"the contract's guess has grown: {', '.join(changes[:TOLD])}{more}")
     return f" ({'; '.join(told)})" if told else ""
 
 
