@@ -30,6 +30,7 @@ TOOLS = ("millrace_run.py", "millrace_job.py")
 """What is put beside the code; a container waits for the last."""
 TOOL = TOOLS[-1]
 MOST_PROCESSES = 512
+GONE_SECONDS = 5.0
 
 
 class Running(Protocol):
@@ -129,16 +130,21 @@ class Child:
         return self._process.poll()
 
     def processes(self) -> int:
-        try:
-            return len(psutil.Process(self._process.pid).children(recursive=True))
-        except psutil.Error:
-            return 0
+        return len(self._children())
 
     def stop(self) -> None:
-        """The group, and by its death what has left the group."""
+        """The group, and by its death what has left the group, a moment later."""
+        children = self._children()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        psutil.wait_procs(children, timeout=GONE_SECONDS)
+
+    def _children(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.Error:
+            return []
 
 
 class Beside:
