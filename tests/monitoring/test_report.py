@@ -1,6 +1,7 @@
 """The report: every picture with its words, and words alone where there is nothing to draw."""
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -206,3 +207,12 @@ async def test_what_is_not_known_is_said_in_words(service):
     assert "No row waits for its day to close." in told
     assert "which columns matter" in told
     assert "<svg" not in told
+
+
+def test_one_day_is_told_as_one():
+    day = SimpleNamespace(
+        day=START, rows=12_000, labelled=0, performance=SimpleNamespace(loss=None, reference_days=1),
+        drift=SimpleNamespace(window=None),
+    )  # fmt: skip
+    assert page._span([day]).startswith("1 day, ")
+    assert page._gathering([day]).endswith("1 day so far.")

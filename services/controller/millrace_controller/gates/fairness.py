@@ -1,5 +1,6 @@
 """The gate over groups of protected attributes: none may lie further from its reference than the loop allows."""
 
+from millrace_contracts.digits import signed
 from millrace_contracts.fairness import FairnessEvaluation, FairnessGate
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.verdicts import GateResult, Verdict
@@ -31,7 +32,8 @@ def _one(gate: FairnessGate, told: FairnessEvaluation) -> GateResult:
         verdict = "passed"
     deciding = [item for item in found if item.verdict == verdict]
     parts = [
-        f"{item.group}: {gaps[item.group].difference:+.3g} (95 % bounds {item.lower:+.3g} to {item.upper:+.3g})"
+        f"{item.group}: {signed(gaps[item.group].difference, 3)} (95 % bounds "
+        f"{signed(item.lower, 3)} to {signed(item.upper, 3)})"
         for item in sorted(deciding, key=lambda item: -abs(gaps[item.group].difference))[:SHOWN]
     ]
     words = {

@@ -7,6 +7,7 @@ from millrace.pages import Html
 from millrace.pages.groups import shown
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
+from millrace_contracts.counting import counted
 from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.estimates import Estimates
 from millrace_contracts.fairness import FairnessWindow
@@ -21,6 +22,10 @@ NOT_YET = (
 )
 NO_TIME = "The loop names no event time, so a row belongs to the day on which it was asked."
 Days = Sequence[ClosingRead]
+UNLABELLED = (
+    "day had rows but no label, so it says nothing about performance.",
+    "days had rows but no label, so they say nothing about performance.",
+)
 
 
 def page(
@@ -105,14 +110,14 @@ def _gathering(days: Days) -> str:
     so_far = [item.performance.reference_days for item in days if item.performance.reference_days is not None]
     if not so_far:
         return "It has not begun: no day with labels has closed."
-    return f"It is still gathering its reference: {so_far[-1]} days so far."
+    return f"It is still gathering its reference: {counted(so_far[-1], 'day')} so far."
 
 
 def _span(days: Days) -> str:
     if not days:
         return "No day has closed yet."
     rows, labelled = sum(item.rows for item in days), sum(item.labelled for item in days)
-    first = f"{len(days)} days, {days[0].day} to {days[-1].day}"
+    first = f"{counted(len(days), 'day')}, {days[0].day} to {days[-1].day}"
     return f"{first}; {rows:,} rows, {labelled:,} with a label."
 
 
@@ -155,7 +160,7 @@ def _undecided(days: Days) -> Html:
     reasons = []
     unlabelled = sum(item.rows > 0 and item.labelled == 0 for item in days)
     if unlabelled:
-        reasons.append(f"{unlabelled} days had rows but no label, so they say nothing about performance.")
+        reasons.append(counted(unlabelled, *UNLABELLED))
     waiting = [
         item
         for item in days
@@ -164,7 +169,9 @@ def _undecided(days: Days) -> Html:
         and item.performance.gathered is None
     ]
     if waiting:
-        reasons.append(f"On {len(waiting)} days the performance detector was still gathering its reference.")
+        reasons.append(
+            f"On {counted(len(waiting), 'day')} the performance detector was still gathering its reference."
+        )
     observing = {item.drift.window.observing for item in days if item.drift.window}
     reasons += [f"Drift was only observed: {reason}." for reason in sorted(filter(None, observing))]
     reasons += _gathered(days[-1]) if days else []

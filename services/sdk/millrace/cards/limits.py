@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from millrace.cards.blocks import Block, Bullets, Words, number
 from millrace_contracts.cards import ModelCard
+from millrace_contracts.digits import signed
 from millrace_contracts.learning import EvaluateResult
 
 WORSE = 1.25
@@ -46,8 +47,8 @@ def _groups(judged: EvaluateResult) -> Iterator[str]:
             gap = item.gap
             if gap is not None and (gap.lower > 0 or gap.upper < 0):
                 yield (
-                    f"{where}: {item.metric} differs from the reference group by {gap.difference:+.3g} "
-                    f"(95 % bounds {gap.lower:+.3g} to {gap.upper:+.3g})."
+                    f"{where}: {item.metric} differs from the reference group by {signed(gap.difference, 3)} "
+                    f"(95 % bounds {signed(gap.lower, 3)} to {signed(gap.upper, 3)})."
                 )
     yield from (f"Not compared: {words}." for words in judged.fairness.left_out)
 

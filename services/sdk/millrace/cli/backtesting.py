@@ -14,6 +14,7 @@ from millrace.cli.command import fail
 from millrace.cli.dialects import written
 from millrace.cli.output import Format, Output, dump, fields, one
 from millrace.cli.session import client
+from millrace_contracts.counting import counted
 from millrace_contracts.digits import legible
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def _several(
     for line in found.lines:
         loss = "no loss" if line.loss is None else f"{found.metric} {legible(line.loss)}"
         spent = "" if line.seconds is None else f", {line.seconds / 60:.1f} min of runs"
-        typer.echo(f"{line.name:<28} {loss}, {line.trainings} trainings, {line.promotions} promotions{spent}")
+        done = f"{counted(line.trainings, 'training')}, {counted(line.promotions, 'promotion')}"
+        typer.echo(f"{line.name:<28} {loss}, {done}{spent}")
     for sentence in found.advice:
         typer.echo(f"- {sentence}")
     for path in wrote:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from millrace.pages.page import Html, quiet, section, table
-from millrace_contracts.digits import legible
+from millrace_contracts.digits import legible, signed
 from millrace_contracts.fairness import FairnessEvaluation, GroupEvaluation, GroupMetric
 
 TITLE = "Groups of protected attributes"
@@ -55,7 +55,7 @@ def _gap(line: GroupEvaluation, item: GroupMetric) -> tuple[str, str | None]:
         return ("", "")
     if item.gap is None:
         return (SMALL, "")
-    return (f"{item.gap.difference:+.3g}", _bounds(item.gap.lower, item.gap.upper))
+    return (signed(item.gap.difference, 3), _bounds(item.gap.lower, item.gap.upper))
 
 
 def _bounds(lower: float | None, upper: float | None) -> str | None:
