@@ -233,7 +233,15 @@ async def test_a_request_is_shown_with_the_explanation_of_the_row_that_is_chosen
     )
     services[f"{REQUEST}/explanation"] = (200, WHY)
     text = (await signed.get(f"{PAGE}/request", params={"loop": "sales", "id": "r1"})).text
-    for words in ("Why row 0 was answered so", "+1.25", "+25,312", "By version 4", "46.1", "missing", "row=1#why"):
+    for words in (
+        "Why row 0 was answered so",
+        "+1.25",
+        "+25,312",
+        "By version 4",
+        "46.1",
+        "missing",
+        "row=1#why",
+    ):
         assert words in text, words
     text = (await signed.get(f"{PAGE}/request", params={"loop": "sales", "id": "r1", "row": 1})).text
     assert "Why row 1 was answered so</h3>" in text

@@ -191,7 +191,9 @@ async def test_of_a_stray_day_that_was_passed_over_no_estimate_goes_on_waiting(s
         await sold(service, number, labelled=False)
     stray = str((START - timedelta(days=900)).date())
     waiting = {day["since"] for day in (await told(service))["days"]}
-    assert waiting in ({stray}, {str(START.date())}), "it waits as any other, unless it is passed over already"
+    assert waiting in ({stray}, {str(START.date())}), (
+        "it waits as any other, unless it is passed over already"
+    )
     await service.labels(0, sales(0)[1])
     await service.closed(1)
     found = (await told(service))["days"]
