@@ -99,9 +99,9 @@ async def test_an_archived_version_with_the_better_log_loss_is_proposed(service)
         await day_of_flowers(service, number)
     await service.closed(20)
     await service.declare(flower_monitor(champion, [archived]))
-    for number in range(20, 34):
+    for number in range(20, 41):
         await day_of_flowers(service, number, answered=6.0)
-    days = await service.closed(34)
+    days = await service.closed(41)
     proposed = [day["switch_back"] for day in days if day["switch_back"]]
     assert proposed
     assert proposed[0]["version"] == 1

@@ -98,6 +98,6 @@ def test_whether_its_days_close_together_or_one_by_one_all_is_decided_the_same(t
     singly = decided(tmp_path / "singly")
     kinds = [kind for _, kind, _, _ in singly[0]]
     assert kinds.count("rollout.step") >= 3
-    assert {"alarm.opened", "run.opened", "rollout.promoted"} <= set(kinds)
+    assert {"run.opened", "gate.verdict", "rollout.promoted"} <= set(kinds)
     assert together == singly
     assert len(blocks) < len(settled) - 4
