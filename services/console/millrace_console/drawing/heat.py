@@ -1,7 +1,7 @@
 """Drift by feature and week: how far each feature has moved, as shades that are told in words, too."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -34,13 +34,16 @@ def weeks(days: Sequence[DriftRead]) -> list[Week]:
     for day in days:
         if day.psi:
             by_week[day.day - timedelta(days=day.day.weekday())].append(day)
-    return [Week(monday, _most(widest(by_week[monday]))) for monday in sorted(by_week)][-WEEKS:]
+    return [Week(monday, _most(day.psi for day in widest(by_week[monday]))) for monday in sorted(by_week)][
+        -WEEKS:
+    ]
 
 
-def _most(days: Sequence[DriftRead]) -> dict[str, float]:
+def _most(several: Iterable[dict[str, float]]) -> dict[str, float]:
+    """The largest PSI of each feature."""
     most: dict[str, float] = {}
-    for day in days:
-        for name, psi in day.psi.items():
+    for scores in several:
+        for name, psi in scores.items():
             most[name] = max(psi, most.get(name, 0.0))
     return most
 
@@ -49,10 +52,7 @@ def heat(shown: Sequence[Week]) -> Markup | None:
     """The picture, the feature that moved most on top; None with fewer than two weeks."""
     if len(shown) < 2:
         return None
-    most: dict[str, float] = {}
-    for week in shown:
-        for name, psi in week.psi.items():
-            most[name] = max(psi, most.get(name, 0.0))
+    most = _most(week.psi for week in shown)
     names = sorted(most, key=lambda name: -most[name])[:FEATURES]
     height, width = TOP + ROW * len(names) + BOTTOM, (WIDTH - LEFT) / len(shown)
     parts = [piece for row, name in enumerate(names) for piece in _row(name, TOP + ROW * row, shown, width)]
