@@ -106,7 +106,7 @@ def test_a_closed_day_is_told_with_loss_drift_and_alarms() -> None:
         alarms=[{"kind": "performance", "cause": "performance", "reason": "the error has risen"}],
     )  # fmt: skip
     assert News().of_day(ClosingRead.model_validate(day)) == [
-        "day 2013-05-03 is closed: 900 rows, 880 labelled, loss 140.25, largest drift carrier (PSI 0.31)",
+        "day 2013-05-03 is closed: 900 rows, 880 labelled, loss 140.25, largest drift: carrier (PSI 0.31)",
         "  alarm performance: the error has risen",
     ]
 

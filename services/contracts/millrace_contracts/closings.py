@@ -277,6 +277,15 @@ class OfWindow(Protocol):
         """Days in it."""
 
 
+ANSWERS = {"__prediction__": "the answer", "__confidence__": "its confidence"}
+"""Words for what is watched beside the features."""
+
+
+def watched(name: str) -> str:
+    """What people read for a feature, or for the answer that is watched beside them."""
+    return ANSWERS.get(name, name)
+
+
 Reading = TypeVar("Reading", bound=OfWindow)
 
 

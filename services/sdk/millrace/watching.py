@@ -11,7 +11,7 @@ import httpx
 from millrace.client import ApiError, Millrace
 from millrace.transport.answers import Event, read
 from millrace_contracts.bodies import Document
-from millrace_contracts.closings import ClosingRead
+from millrace_contracts.closings import ClosingRead, watched
 from millrace_contracts.counting import counted
 from millrace_contracts.digits import legible
 from millrace_contracts.endpoints import EndpointRead
@@ -122,7 +122,7 @@ class News:
         if day.loss is not None:
             parts.append(f"loss {legible(day.loss, 5)}")
         if most is not None:
-            parts.append(f"largest drift {most} (PSI {drift[most]:.2f})")
+            parts.append(f"largest drift: {watched(most)} (PSI {drift[most]:.2f})")
         lines = [f"day {day.day} is closed: {', '.join(parts)}"]
         return lines + [f"  alarm {alarm.kind}: {alarm.reason}" for alarm in day.alarms]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from millrace_stats import clusters
 from millrace_stats.drift import joined, psi
 
 RATES = (2.0, 5.0, 20.0)
@@ -16,7 +17,6 @@ ABORT = 100.0
 MINIMUM_FAILURES = 3
 MINIMUM_ROWS = 50
 PREDICTION_PSI = 0.25
-LEAST_WIDTH = 0.25
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,10 @@ def hard_fault(rows: int, not_finite: int, constant: bool, mirrored_psi: float |
     return None
 
 
-def answers_psi(canary: np.ndarray, stable: np.ndarray, bins: int = 20) -> float | None:
+def answers_psi(canary: np.ndarray, stable: np.ndarray, bins: int = clusters.MOST_BINS) -> float | None:
     """PSI of two arms' answers to the same rows; None below 500 rows.
 
-    The bins are the stable arm's quantiles, but at least a quarter of its standard deviation wide: answers often lie
-    in clusters, and a small shift of them, which is what a retrained model is for, must not look like another world.
+    The bins are the stable arm's quantiles, but at least a quarter of its standard deviation wide (`clusters`).
 
     Args:
         canary, stable: finite answers, each of shape (rows,).
@@ -90,11 +89,7 @@ def answers_psi(canary: np.ndarray, stable: np.ndarray, bins: int = 20) -> float
     if len(stable) < 500 or len(canary) < 500:
         return None
     quantiles = np.quantile(stable, np.linspace(0, 1, bins + 1)[1:-1])
-    least = float(np.std(stable)) * LEAST_WIDTH
-    edges = [quantiles[0]]
-    for edge in quantiles[1:]:
-        if edge - edges[-1] >= max(least, 1e-300):
-            edges.append(edge)
+    edges = clusters.inner_edges(quantiles, float(np.std(stable)))
     counts = [np.bincount(np.searchsorted(edges, arm), minlength=len(edges) + 1) for arm in (stable, canary)]
     return psi(counts[0], counts[1])
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from millrace_console.drawing.scale import svg, text
-from millrace_contracts.closings import DriftRead, widest
+from millrace_contracts.closings import DriftRead, watched, widest
 
 WIDTH, ROW, LEFT, TOP, BOTTOM, GAP = 960.0, 24.0, 190.0, 6.0, 26.0, 1.5
 FEATURES, WEEKS = 12, 53
@@ -62,16 +62,17 @@ def heat(shown: Sequence[Week]) -> Markup | None:
         for place, week in enumerate(shown)
         if place % step == 0 and LEFT + width * place < WIDTH - 40
     ]
-    told = ", ".join(f"{name} {most[name]:.2g}" for name in names[:5])
+    told = ", ".join(f"{watched(name)} {most[name]:.2g}" for name in names[:5])
     return svg(WIDTH, height, f"Drift by feature and week; the largest PSI of each: {told}", parts)
 
 
 def _row(name: str, y: float, shown: Sequence[Week], width: float) -> list[Markup]:
-    cut = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    called = watched(name)
+    cut = called if len(called) <= LONGEST_NAME else called[: LONGEST_NAME - 1] + "…"
     pieces = [text(LEFT - 8, y + ROW / 2 + 4, cut, "end", "label")]
     for place, week in enumerate(shown):
         psi = week.psi.get(name)
         shade = "none" if psi is None else f"h{sum(psi >= step for step in STEPS)}"
-        words = f"{name}, week of {week.monday}: " + ("no rows" if psi is None else f"PSI {psi:.3g}")
+        words = f"{called}, week of {week.monday}: " + ("no rows" if psi is None else f"PSI {psi:.3g}")
         pieces.append(CELL.format(shade, LEFT + width * place, y, max(width - GAP, 0.8), ROW - GAP, words))
     return pieces

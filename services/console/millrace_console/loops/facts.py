@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from millrace.aio import AsyncMillrace
 from millrace_console.asking import Asked
 from millrace_contracts.alarms import AlarmRead
-from millrace_contracts.closings import ClosingRead, DriftRead, widest
+from millrace_contracts.closings import ClosingRead, DriftRead, watched, widest
 from millrace_contracts.decisions import DecisionRead, Kind
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.estimates import Estimates
@@ -48,7 +48,8 @@ class Facts:
     def worst(self) -> list[tuple[str, float]]:
         """The features that have moved most in it."""
         last = self.moved()
-        return sorted(last.psi.items(), key=lambda item: -item[1])[:FEATURES] if last else []
+        ranked = sorted(last.psi.items(), key=lambda item: -item[1])[:FEATURES] if last else []
+        return [(watched(name), psi) for name, psi in ranked]
 
 
 async def gather(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, PlainSerializer
 
-from millrace_contracts.closings import DriftScore, DriftStanding, DriftWindow, Gathered
+from millrace_contracts.closings import DriftScore, DriftStanding, DriftWindow, Gathered, watched
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors.day import JudgedDay
 from millrace_monitoring.profiles.baseline import Baseline
@@ -82,7 +82,7 @@ def judge(day: JudgedDay, state: DriftState) -> tuple[DriftFinding, DriftState]:
 
 def _alarm(window: drift.Window, names: list[str], days: int, rows: int) -> AlarmFinding:
     firing = {score.feature: asdict(score) for score in window.scores if score.feature in names}
-    listed = ", ".join(f"{name} (PSI {firing[name]['psi']:.2f})" for name in names)
+    listed = ", ".join(f"{watched(name)} (PSI {firing[name]['psi']:.2f})" for name in names)
     reason = f"drift in two windows of {days} days in a row: {listed}"
     return AlarmFinding("drift", "drift", reason, {"features": firing, "rows": rows})
 
@@ -114,9 +114,8 @@ def scores(days: Sequence[Profile], baseline: Baseline) -> dict[str, float]:
     for name in features(baseline) if days else []:
         reference = baseline.reference(name)
         if reference is not None:
-            by_feature[name] = _psi(
-                reference, sum((day.counts[name] for day in days[1:]), days[0].counts[name])
-            )
+            current = sum((day.counts[name] for day in days[1:]), days[0].counts[name])
+            by_feature[name] = _psi(baseline.told(name, reference), baseline.told(name, current))
     return by_feature
 
 
@@ -140,8 +139,8 @@ def of_window(
     if not baseline.days:
         return drift.Window([], sum(day.rows for day in days), "the baseline has no reference days")
     names = [name for name in features(baseline, without) if baseline.is_daily(name)]
-    reference = {name: baseline.daily(name) for name in names}
-    current = {name: np.stack([day.counts[name] for day in days]) for name in names}
+    reference = {name: baseline.told(name, baseline.daily(name)) for name in names}
+    current = {name: baseline.told(name, np.stack([day.counts[name] for day in days])) for name in names}
     return drift.judge(
         reference, current, threshold=threshold, weekdays=_weekdays(baseline, dates, len(days))
     )

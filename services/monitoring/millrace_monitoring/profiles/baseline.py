@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 
+from millrace_stats import clusters
 from millrace_stats.estimates.estimator import Estimator
-from millrace_stats.profiles import PREDICTION, Profile, ProfileSpec
+from millrace_stats.profiles import PREDICTION, NumberBins, Profile, ProfileSpec
 from millrace_stats.tasks import CONFIDENCE
 
 ANSWERS = (PREDICTION, CONFIDENCE)
@@ -52,6 +53,24 @@ class Baseline:
     def is_daily(self, feature: str) -> bool:
         """Whether every reference day knows the feature; predictions are known out of sample only on some."""
         return feature not in ANSWERS or all(_known(day) for day in self.days)
+
+    def told(self, feature: str, counts: np.ndarray) -> np.ndarray:
+        """Counts, shape (..., slots), in the bins by which drift is told, (..., bins): an answer's are wider."""
+        wide = self._wide.get(feature)
+        if wide is None:
+            return counts
+        starts = np.flatnonzero(np.diff(wide, prepend=-1))
+        return np.asarray(np.add.reduceat(counts, starts, axis=-1))
+
+    @cached_property
+    def _wide(self) -> dict[str, np.ndarray]:
+        """Of each answer that is a number, the wide bin of each slot."""
+        wide = dict[str, np.ndarray]()
+        for name in self.spec.features.keys() & set(ANSWERS):
+            slots, counts = self.spec.features[name], self.reference(name)
+            if isinstance(slots, NumberBins) and counts is not None:
+                wide[name] = clusters.groups(np.asarray(slots.edges), counts)
+        return wide
 
     def reference(self, feature: str) -> np.ndarray | None:
         """Counts of one feature over the reference days that know it, shape (slots,); None if none does."""

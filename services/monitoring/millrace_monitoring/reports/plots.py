@@ -9,7 +9,7 @@ from typing import Any
 
 from millrace.pages import Html, figures
 from millrace.pages.figures import BLUE, GREY, INK, RED
-from millrace_contracts.closings import ClosingRead, DriftStanding, DriftWindow, widest
+from millrace_contracts.closings import ClosingRead, DriftStanding, DriftWindow, watched, widest
 
 WEEK = 7
 MOST = 20
@@ -130,7 +130,7 @@ def drift_map(days: Days) -> Html | None:
     def paint(axes: Any) -> None:
         grid = [[weeks[week].get(name) or 0.0 for week in ordered] for name in names]
         image = axes.imshow(grid, aspect="auto", cmap="YlOrRd", vmin=0, vmax=0.5, interpolation="nearest")
-        axes.set_yticks(range(len(names)), names, fontsize=7)
+        axes.set_yticks(range(len(names)), [watched(name) for name in names], fontsize=7)
         ticks = list(range(0, len(weeks), max(1, len(weeks) // 10)))
         axes.set_xticks(ticks, [ordered[place].isoformat() for place in ticks], fontsize=7)
         axes.figure.colorbar(image, ax=axes, label="PSI")
@@ -147,7 +147,7 @@ def null(window: DriftWindow) -> Html:
         colors = [RED if score.fires else BLUE for score in scores]
         axes.barh(places, [score.psi for score in scores], color=colors, height=0.6)
         axes.plot([score.null_high for score in scores], places, "|", color=INK, ms=10, mew=1.5)
-        axes.set_yticks(places, [score.feature for score in scores], fontsize=7)
+        axes.set_yticks(places, [watched(score.feature) for score in scores], fontsize=7)
         axes.set_xlabel("PSI (bar) and the highest by chance (tick)", fontsize=8)
 
     return figures.draw(paint, figures.height_of(len(scores)))

@@ -17,6 +17,7 @@ from millrace.demo.memory import Memory
 from millrace.demo.replay import Replay, Sent
 from millrace.demo.summary import Measured, Summary
 from millrace.documents import load
+from millrace_contracts.closings import watched
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.rows import DeliveryReport
 
@@ -133,7 +134,7 @@ class Progress:
 def weekly_psi(client: Millrace, loop: str) -> pd.DataFrame:
     """PSI by feature and week (its Monday) from monitoring's drift records over whole weeks."""
     rows = [
-        (closed.day, feature, psi, closed.days)
+        (closed.day, watched(feature), psi, closed.days)
         for closed in client.monitoring.drift(loop)
         for feature, psi in closed.psi.items()
     ]
