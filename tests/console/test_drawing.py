@@ -6,7 +6,8 @@ from millrace_console.drawing import fit
 from millrace_console.drawing.bars import bars
 from millrace_console.drawing.heat import heat, weeks
 from millrace_console.drawing.story import story
-from millrace_contracts.closings import DriftRead, widest
+from millrace_contracts.closings import DriftRead
+from millrace_contracts.drift_windows import widest
 from millrace_contracts.estimates import EstimatedMetric, EstimatedSpan
 from millrace_contracts.fits import CalibrationCurve, CalibrationPoint, ErrorSpan
 from millrace_contracts.overviews import DayPoint
@@ -41,6 +42,18 @@ def test_a_window_that_has_just_begun_knows_one_weekday_and_is_not_shown_as_drif
     assert [week.psi["weekday"] for week in weeks(begun)] == [6 / 7, 6 / 7]
     assert [one.day.day for one in widest(begun)] == [10, 17]
     assert widest([]) == []
+
+
+def test_a_week_in_which_every_window_had_just_begun_shows_nothing():
+    full = DriftRead(day=FIRST, champion=1, days=14, psi={"weekday": 0.02}, window=None)
+    begun = DriftRead(day=FIRST + timedelta(days=8), champion=2, days=2, psi={"weekday": 3.0}, window=None)
+    assert [week.psi for week in weeks([full, begun])] == [{"weekday": 0.02}, {}]
+    assert "week of 2026-05-11: nothing to compare" in heat(weeks([full, begun]))
+
+
+def test_windows_of_a_few_days_are_shown_where_there_are_no_others():
+    short = DriftRead(day=FIRST, champion=1, days=3, psi={"a": 0.02}, window=None)
+    assert [week.psi for week in weeks([short])] == [{"a": 0.02}]
 
 
 def test_drift_is_shaded_by_its_steps_and_told_in_words():

@@ -1,8 +1,7 @@
 """Closings: what one closed day of one endpoint leaves behind; the controller reads them in order."""
 
-from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from pydantic import (
     AwareDatetime,
@@ -267,30 +266,3 @@ class DriftRead(BaseModel):
     days: int | None = Field(description="Days in the running window.")
     psi: dict[str, float] = Field(description="By feature, of the running window against the reference.")
     window: DriftWindow | None = Field(description="The judgement, on the day on which a window was full.")
-
-
-class OfWindow(Protocol):
-    """What is read of a running window, which begins anew when it is full."""
-
-    @property
-    def days(self) -> int | None:
-        """Days in it."""
-
-
-ANSWERS = {"__prediction__": "the answer", "__confidence__": "its confidence"}
-"""Words for what is watched beside the features."""
-
-
-def watched(name: str) -> str:
-    """What people read for a feature, or for the answer that is watched beside them."""
-    return ANSWERS.get(name, name)
-
-
-Reading = TypeVar("Reading", bound=OfWindow)
-
-
-def widest(readings: Iterable[Reading]) -> list[Reading]:
-    """Those of the most days: beside them a window that has just begun knows one weekday, and so looks like drift."""
-    every = list(readings)
-    most = max((one.days or 0 for one in every), default=0)
-    return [one for one in every if (one.days or 0) == most]

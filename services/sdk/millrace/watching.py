@@ -11,9 +11,10 @@ import httpx
 from millrace.client import ApiError, Millrace
 from millrace.transport.answers import Event, read
 from millrace_contracts.bodies import Document
-from millrace_contracts.closings import ClosingRead, watched
+from millrace_contracts.closings import ClosingRead
 from millrace_contracts.counting import counted
 from millrace_contracts.digits import legible
+from millrace_contracts.drift_windows import watched
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.jobs import JobProgress
 from millrace_contracts.loop_runs import LoopRunRead

@@ -1,6 +1,5 @@
 """Drift by feature and week: how far each feature has moved, as shades that are told in words, too."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -8,7 +7,8 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from millrace_console.drawing.scale import svg, text
-from millrace_contracts.closings import DriftRead, watched, widest
+from millrace_contracts.closings import DriftRead
+from millrace_contracts.drift_windows import watched, widest, with_each_weekday
 
 WIDTH, ROW, LEFT, TOP, BOTTOM, GAP = 960.0, 24.0, 190.0, 6.0, 26.0, 1.5
 FEATURES, WEEKS = 12, 53
@@ -29,14 +29,18 @@ class Week:
 
 
 def weeks(days: Sequence[DriftRead]) -> list[Week]:
-    """Days by week, in order; a week without any is left out."""
-    by_week: dict[date, list[DriftRead]] = defaultdict(list)
-    for day in days:
-        if day.psi:
-            by_week[day.day - timedelta(days=day.day.weekday())].append(day)
+    """Days by week, in order; a week without any is left out, one in which every window had just begun is empty."""
+    known = [day for day in days if day.psi]
+    by_week: dict[date, list[DriftRead]] = {_monday(day): [] for day in known}
+    for day in with_each_weekday(known):
+        by_week[_monday(day)].append(day)
     return [Week(monday, _most(day.psi for day in widest(by_week[monday]))) for monday in sorted(by_week)][
         -WEEKS:
     ]
+
+
+def _monday(day: DriftRead) -> date:
+    return day.day - timedelta(days=day.day.weekday())
 
 
 def _most(several: Iterable[dict[str, float]]) -> dict[str, float]:
@@ -73,6 +77,8 @@ def _row(name: str, y: float, shown: Sequence[Week], width: float) -> list[Marku
     for place, week in enumerate(shown):
         psi = week.psi.get(name)
         shade = "none" if psi is None else f"h{sum(psi >= step for step in STEPS)}"
-        words = f"{called}, week of {week.monday}: " + ("no rows" if psi is None else f"PSI {psi:.3g}")
+        words = f"{called}, week of {week.monday}: " + (
+            "nothing to compare" if psi is None else f"PSI {psi:.3g}"
+        )
         pieces.append(CELL.format(shade, LEFT + width * place, y, max(width - GAP, 0.8), ROW - GAP, words))
     return pieces

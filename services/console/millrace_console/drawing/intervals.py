@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from millrace_console.drawing.scale import Scale, round_numbers, rule, svg, text
 
-WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 960.0, 28.0, 210.0, 24.0, 8.0, 40.0
+WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 960.0, 28.0, 262.0, 24.0, 8.0, 40.0
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from millrace.aio import AsyncMillrace
 from millrace_console.asking import Asked
 from millrace_contracts.alarms import AlarmRead
-from millrace_contracts.closings import ClosingRead, DriftRead, watched, widest
+from millrace_contracts.closings import ClosingRead, DriftRead
 from millrace_contracts.decisions import DecisionRead, Kind
+from millrace_contracts.drift_windows import watched, widest
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.estimates import Estimates
 from millrace_contracts.loop_runs import LoopRunRead

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, PlainSerializer
 
-from millrace_contracts.closings import DriftScore, DriftStanding, DriftWindow, Gathered, watched
+from millrace_contracts.closings import DriftScore, DriftStanding, DriftWindow, Gathered
+from millrace_contracts.drift_windows import watched
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors.day import JudgedDay
 from millrace_monitoring.profiles.baseline import Baseline

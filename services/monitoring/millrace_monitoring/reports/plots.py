@@ -9,7 +9,8 @@ from typing import Any
 
 from millrace.pages import Html, figures
 from millrace.pages.figures import BLUE, GREY, INK, RED
-from millrace_contracts.closings import ClosingRead, DriftStanding, DriftWindow, watched, widest
+from millrace_contracts.closings import ClosingRead, DriftStanding, DriftWindow
+from millrace_contracts.drift_windows import watched, widest, with_each_weekday
 
 WEEK = 7
 MOST = 20
@@ -114,8 +115,10 @@ def _gains(days: Days, number: int) -> list[tuple[date, float]]:
 def drift_map(days: Days) -> Html | None:
     """PSI by feature and week: of its last widest window, the most drifting features first; None without any."""
     readings: dict[date, list[DriftStanding]] = defaultdict(list)
-    for item in days:
-        if item.drift.psi:
+    known = [item for item in days if item.drift.psi]
+    least = min((one.days or 0 for one in with_each_weekday(item.drift for item in known)), default=0)
+    for item in known:
+        if (item.drift.days or 0) >= least:
             readings[date.fromordinal(item.day.toordinal() // WEEK * WEEK)].append(item.drift)
     weeks = {monday: widest(several)[-1].psi or {} for monday, several in readings.items()}
     peaks: dict[str, float] = {}

@@ -17,7 +17,7 @@ from millrace.demo.memory import Memory
 from millrace.demo.replay import Replay, Sent
 from millrace.demo.summary import Measured, Summary
 from millrace.documents import load
-from millrace_contracts.closings import watched
+from millrace_contracts.drift_windows import watched
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.rows import DeliveryReport
 
