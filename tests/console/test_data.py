@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from millrace_console.data import profiles
+from millrace_console.data import profiles, rules
 from millrace_console.data.routes import columns
 from millrace_contracts.datasets import DatasetVersionRead
 
@@ -20,11 +20,25 @@ def test_a_guess_and_what_a_person_says_are_told_apart():
     ]
     price, kind = columns(SimpleNamespace(contract=contract, declared=contract, data_schema=schema))
     assert (price["guessed"], price["said"]) == (True, "")
-    assert price["rules"] == "minimum 1.0; maximum 2.0; outside_at_most 0.01; missing_at_most 0.05"
+    assert price["rules"] == "1 to 2, at most 1 % outside it; at most 5 % missing"
     assert (kind["guessed"], kind["said"]) == (False, kind["rules"])
-    assert "minimum" not in kind["rules"]
+    assert kind["rules"] == "x, at most 5 % of others"
     (learned, _) = columns(SimpleNamespace(contract=contract, declared=None, data_schema=schema))
     assert learned["guessed"], "nobody has said anything"
+
+
+def test_a_contract_is_told_in_words():
+    assert rules.told({"missing_at_most": 1.0, "required": True, "unknown_at_most": 0.5}) == ""
+    assert rules.told({"minimum": 0, "maximum": None, "outside_at_most": 0.0, "missing_at_most": 0.0}) == (
+        "at least 0; never missing"
+    )
+    assert rules.told({"maximum": 25000.0, "required": False, "unique": True, "trusted": True}) == (
+        "at most 25000; may be left out; no value twice; not screened for leaks"
+    )
+    assert (
+        rules.told({"shape": [28, 28], "allowed": [], "later": "x"}) == "28 × 28 numbers; no value; later x"
+    )
+    assert len(rules.told({"allowed": [f"word {n}" for n in range(99)]})) == 80
 
 
 def test_a_profile_tells_extents_and_the_commonest_and_what_is_no_profile_tells_nothing():

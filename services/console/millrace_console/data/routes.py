@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from millrace.aio import AsyncMillrace
 from millrace.quarantine import dataset_of
 from millrace_console.asking import Asked
-from millrace_console.data import profiles
+from millrace_console.data import profiles, rules
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import EntryIn, LoopIn, ProjectIn, frame
 from millrace_console.refusals import report
@@ -23,8 +23,6 @@ router = APIRouter(include_in_schema=False, dependencies=[look()])
 VERSIONS, ENTRIES = 12, 20
 SHOWN = 300
 """Columns whose profile is shown."""
-USUAL = {"required": True, "unique": False, "trusted": False, "missing_at_most": 1.0}
-SHARES = {"outside_at_most": "minimum", "unknown_at_most": "allowed"}
 STATES: dict[QuarantineState, str] = {
     "waiting": "waiting for a person",
     "accepted": "accepted",
@@ -109,8 +107,8 @@ def columns(version: DatasetVersionRead | None) -> list[dict[str, object]]:
             "name": item.name,
             "type": item.type,
             "nullable": item.nullable,
-            "rules": _rules(grown.get(item.name, {})),
-            "said": "" if said.get(item.name, {}).get("guessed") else _rules(said.get(item.name, {})),
+            "rules": rules.told(grown.get(item.name, {})),
+            "said": "" if said.get(item.name, {}).get("guessed") else rules.told(said.get(item.name, {})),
             "guessed": bool(grown.get(item.name, {}).get("guessed", item.name not in said)),
         }
         for item in version.data_schema
@@ -120,27 +118,9 @@ def columns(version: DatasetVersionRead | None) -> list[dict[str, object]]:
 def _by_name(contract: Document | None) -> dict[str, Document]:
     told = (contract or {}).get("columns")
     if isinstance(told, dict):
-        return {str(name): rules for name, rules in told.items() if isinstance(rules, dict)}
+        return {str(name): item for name, item in told.items() if isinstance(item, dict)}
     listed = told if isinstance(told, list) else []
     return {str(item.get("name")): item for item in listed if isinstance(item, dict)}
-
-
-def _rules(rules: Document) -> str:
-    """What is not as it is by itself, and no share of what is not bounded."""
-    hidden = {"name", "type", "guessed"} | {
-        share for share, needs in SHARES.items() if rules.get(needs) is None
-    }
-    kept = {
-        name: value
-        for name, value in rules.items()
-        if name not in hidden and value is not None and USUAL.get(name) != value
-    }
-    return "; ".join(f"{name} {_short(value)}" for name, value in kept.items())
-
-
-def _short(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 80 else text[:79] + "…"
 
 
 @router.get("/p/{project}/quarantine/{entry}/file")
