@@ -56,6 +56,7 @@ def approved(platform, name):
         signed = browser.post("/login", data={"name": name, "password": PASSWORD, "to": "/"})
         assert signed.status_code == 303, signed.text
         where = "/p/default/loops/two-people/runs/2"
+        assert f'href="{where}#approval"' in browser.get("/p/default/approvals").text
         page = browser.get(where)
         fields = dict(FORM.findall(page.text)) | {"reason": "looked at the slices"}
         assert fields["digest"].startswith("sha256:")

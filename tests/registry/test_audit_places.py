@@ -1,6 +1,7 @@
 """Signed heads reach a webhook and a bucket; another key signs the next one, and what the old one signed holds on."""
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -199,3 +200,21 @@ async def test_a_bucket_has_each_head_once_and_a_folder_of_them_is_verified(
     found = auditing.check(auditing.read(tmp_path / "copied"))
     assert len(found.statements) == len(names) >= 2
     assert len(found.keys) == 2
+
+
+async def test_heads_are_signed_and_sent_by_themselves(backend, told, key, receiver):
+    """By the service's own schedule: nobody asks for a signature or an export here."""
+    places = {"audit_key_file": key, "audit_seconds": 0.05, "audit_exports": [receiver.url]}
+    async with started(await backend(**places)) as app:
+        async with caller(app, project="p") as client:
+            assert (await client.post("/v1/decisions", json=told(1, "p"))).status_code in (200, 201)
+        async with asyncio.timeout(60):
+            while not any(_told(line) for line in parsed(receiver.bodies)):
+                await asyncio.sleep(0.05)
+    assert in_a_row(auditing.check(parsed(receiver.bodies)).statements)
+
+
+def _told(line):
+    """Whether a signed head covers a decision."""
+    heads = json.loads(line.statement)["heads"]
+    return "decisions" in heads and heads["decisions"]["count"] > 0

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from millrace_console import refusing, services
 from millrace_console.acting.routes import router as acting
 from millrace_console.alarms.routes import router as alarms
+from millrace_console.approving.routes import router as approving
 from millrace_console.auditing.routes import router as auditing
 from millrace_console.bringing.routes import PREFIX as UPLOAD
 from millrace_console.bringing.routes import router as bringing
@@ -30,7 +31,7 @@ from millrace_core.reconcile import run_forever
 
 PAGES = (
     people, provider, programs, you, static, overview, bringing, declaring, predicting, loops, jobs, history,
-    data, alarms, auditing, reviews, replays, acting,
+    data, alarms, approving, auditing, reviews, replays, acting,
 )  # fmt: skip
 
 OVER_SECONDS = 30.0

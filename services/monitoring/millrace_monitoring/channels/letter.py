@@ -14,6 +14,7 @@ ALT = "Error by day, with alarms"
 PLACES: dict[Topic, str] = {
     "alarms": "/p/{project}/alarms?loop={loop}",
     "blocked": "/p/{project}/alarms?loop={loop}",
+    "approvals": "/p/{project}/approvals",
     "refused-data": "/p/{project}/loops/{loop}/data",
 }
 """Pages of the console where something can be done; else the loop's own."""
