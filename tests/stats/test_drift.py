@@ -111,6 +111,26 @@ class TestBetween:
         assert {beside[name].r for name in still} == {0.0}
         assert set(between.drawn_together(still)) == set(still)
 
+    def test_features_that_go_up_and_down_together_know_no_more_than_one(self):
+        days = worlds.days(np.random.default_rng(1), 24, 60, 0.7)
+        of, days_apart = between.Scatter.of, (np.ones(60), np.zeros(60, int), np.arange(60))
+        each = {str(n): of(one[:, None], *days_apart) for n, one in enumerate(days)}
+        same = {str(n): of(days[0][:, None] + 0.1 * one[:, None], *days_apart) for n, one in enumerate(days)}
+        assert between.in_common(list(each.values())) < 0.2
+        assert between.in_common(list(same.values())) > 0.8
+        unsure = [between.drawn_together(world)["0"].error for world in (each, same)]
+        assert unsure[1] > 2 * unsure[0]
+
+    def test_what_lasts_beneath_a_noise_of_single_days_is_known_by_many_features_and_not_by_one(self):
+        """Half of the variance lasts (r=0.8), half is of the day alone: three days ahead say 0.5 or so."""
+        draw = np.random.default_rng(2)
+        days = np.sqrt(0.5) * (worlds.days(draw, 48, 120, 0.8) + draw.normal(size=(48, 120)))
+        of, kept = between.Scatter.of, (np.ones(120), np.zeros(120, int), np.arange(120))
+        scatters = {str(n): of(one[:, None], *kept) for n, one in enumerate(days)}
+        alone = np.mean([between.drawn_together({"x": one})["x"].r for one in scatters.values()])
+        together = np.mean([one.r for one in between.drawn_together(scatters).values()])
+        assert together > alone + 0.05
+
     @pytest.mark.parametrize(("freedom", "shared"), [(8.0, 0.0), (30.0, 0.3), (30.0, 0.6)])
     def test_two_in_a_row_come_as_often_as_is_said(self, freedom, shared):
         draw, repeats = np.random.default_rng(1), 400_000

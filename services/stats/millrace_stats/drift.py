@@ -62,9 +62,8 @@ def _psi(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
 def joined(days: np.ndarray, rows: int) -> np.ndarray:
     """Daily counts with neighbouring slots joined as `join` says: shape (days, groups)."""
     groups = join(days.sum(0), rows)
-    merged = np.zeros((len(days), int(groups.max()) + 1))
-    np.add.at(merged.T, groups, days.T)
-    return merged
+    first = np.flatnonzero(np.diff(groups, prepend=-1))
+    return np.asarray(np.add.reduceat(days, first, axis=1).astype(float))
 
 
 @dataclass(frozen=True)
@@ -194,9 +193,10 @@ def _span(reference: np.ndarray, current: np.ndarray, weekdays: Weekdays) -> Spa
 def _like(rows: np.ndarray, kinds: np.ndarray, shares: np.ndarray, weekdays: np.ndarray) -> np.ndarray:
     """Weights of reference days, so that each weekday has the share of rows that it has in the window."""
     weights = np.zeros(len(rows))
-    for weekday in np.unique(weekdays):
+    differ = bool((kinds != kinds[0]).any())
+    for weekday in np.flatnonzero(np.bincount(weekdays)):
         alike = rows * (kinds == weekday)
-        alike = alike if len(np.unique(kinds)) > 1 and alike.any() else rows
+        alike = alike if differ and alike.any() else rows
         weights += shares[weekdays == weekday].sum() * alike / alike.sum()
     return weights
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from millrace_stats import weeks
 from millrace_stats.series import around_step, autocorrelation, inflation
 
 LAMBDAS = (0.5, 1.0, 2.0)
@@ -31,22 +32,34 @@ def threshold(false_alarms_per_year: float) -> float:
 
 @dataclass(frozen=True)
 class Reference:
-    """What is normal, frozen: mean and inflated scale of the daily loss, and the tolerance in those units."""
+    """What is normal, frozen: mean and inflated scale of the daily loss, and the tolerance in those units.
+
+    *week*: what each weekday adds to the mean, Monday first; empty where weekdays are alike or not known.
+    """
 
     mean: float
     scale: float
     tolerance: float
     days: int
     autocorrelation: float
+    week: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, losses: np.ndarray, mean: float | None = None, tolerance: float = 3.0) -> "Reference":
+    def fit(
+        cls,
+        losses: np.ndarray,
+        mean: float | None = None,
+        tolerance: float = 3.0,
+        weekdays: np.ndarray | None = None,
+    ) -> "Reference":
         """From the daily mean losses of a reference span.
 
         Args:
             losses: shape (days,), in order; at least MINIMUM_REFERENCE_DAYS.
             mean: the mean under the null, if it is known (0 for a difference); else it is estimated.
             tolerance: in standard errors of the reference mean (`tolerance / sqrt(days)` in units of a day).
+            weekdays: 0 to 6 for each day. Where they differ by more than chance, each has its own mean, and the scale
+                is that of what is left, widened by what these means are unsure of.
         Raises: ValueError with fewer days, or with values that are not finite.
         """
         values = np.asarray(losses, float)
@@ -54,11 +67,17 @@ class Reference:
             raise ValueError("reference losses must be finite")
         if len(values) < MINIMUM_REFERENCE_DAYS:
             raise ValueError(f"a reference needs {MINIMUM_REFERENCE_DAYS} days, there are {len(values)}")
-        r = autocorrelation(values)
-        spread = float(np.std(values, ddof=1)) * inflation(r)
+        days = len(values)
+        day = np.zeros(days, int) if weekdays is None else np.asarray(weekdays, int)
+        week = () if weekdays is None else weeks.adds(values, day)
+        left = values - np.array(week)[day] if week else values
+        known = len(np.unique(day)) if week else 1
+        r = autocorrelation(left)
+        square = float(((left - left.mean()) ** 2).sum()) / (days - known)
+        spread = float(np.sqrt(square * (1 + (known - 1) / days))) * inflation(r)
         floor = 1e-9 * max(1.0, abs(float(np.mean(values))))
         centre = float(np.mean(values)) if mean is None else mean
-        return cls(centre, max(spread, floor), float(tolerance / np.sqrt(len(values))), len(values), r)
+        return cls(centre, max(spread, floor), float(tolerance / np.sqrt(days)), days, r, week)
 
     @classmethod
     def of_differences(cls, differences: np.ndarray, tolerance: float = 1.0) -> "Reference":
@@ -74,6 +93,10 @@ class Reference:
         spread, r = around_step(differences)
         floor = 1e-9 * max(1.0, abs(float(np.mean(differences))))
         return replace(plain, scale=max(spread * inflation(r), floor), autocorrelation=r)
+
+    def added(self, weekday: int) -> float:
+        """What this weekday (0 for Monday) adds to the mean; taken from a loss before it is scored."""
+        return self.week[weekday] if self.week else 0.0
 
     def score(self, loss: float) -> float:
         """How far *loss* lies above normal, in days' standard deviations: clipped, less the tolerance.
@@ -156,7 +179,7 @@ class Detector:
     def to_dict(self) -> dict[str, object]:
         values = [None if value == -np.inf else value for value in self.log_values]
         return {
-            "reference": asdict(self.reference),
+            "reference": {**asdict(self.reference), "week": list(self.reference.week)},
             "level": self.level,
             "log_values": values,
             "days": self.days,
@@ -165,4 +188,6 @@ class Detector:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "Detector":
         values = [-np.inf if value is None else value for value in state["log_values"]]
-        return cls(Reference(**state["reference"]), state["level"], values, state["days"])
+        told = state["reference"]
+        reference = Reference(**{**told, "week": tuple(told.get("week", ()))})
+        return cls(reference, state["level"], values, state["days"])

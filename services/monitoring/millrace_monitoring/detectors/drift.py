@@ -34,6 +34,11 @@ def to_dict(window: drift.Window) -> dict[str, Any]:
     }
 
 
+OTHER_SEASON = 30
+"""Days of the calendar between a window and the nearest reference day of any year, above which an alarm says that the
+season may be all that it found."""
+YEAR = 365
+
 StoredWindow = Annotated[
     drift.Window,
     BeforeValidator(lambda stored: stored if isinstance(stored, drift.Window) else from_dict(stored)),
@@ -78,13 +83,29 @@ def judge(day: JudgedDay, state: DriftState) -> tuple[DriftFinding, DriftState]:
     after = DriftState((), window)
     if not names:
         return DriftFinding(told, (), frozenset({Ending("drift")})), after
-    return DriftFinding(told, (_alarm(window, names, len(days), rows),)), after
+    season = of_season(day.baseline.dates, dates)
+    return DriftFinding(told, (_alarm(window, names, len(days), rows, season),)), after
 
 
-def _alarm(window: drift.Window, names: list[str], days: int, rows: int) -> AlarmFinding:
+def of_season(reference: Sequence[date], window: Sequence[date]) -> str:
+    """Words for an alarm whose window lies in a season that no reference day knows; else none.
+
+    A yearly wave is a true move away from a reference of two months, in which nothing tells it from another one.
+    """
+    if not reference or not window:
+        return ""
+    middle = window[len(window) // 2].timetuple().tm_yday
+    apart = np.abs(np.array([day.timetuple().tm_yday for day in reference]) - middle)
+    if int(np.minimum(apart, YEAR - apart).min()) <= OTHER_SEASON:
+        return ""
+    first, last = min(reference), max(reference)
+    return f"; the reference knows only {first} to {last}, so it may be the season"
+
+
+def _alarm(window: drift.Window, names: list[str], days: int, rows: int, season: str) -> AlarmFinding:
     firing = {score.feature: asdict(score) for score in window.scores if score.feature in names}
     listed = ", ".join(f"{watched(name)} (PSI {firing[name]['psi']:.2f})" for name in names)
-    reason = f"drift in two windows of {days} days in a row: {listed}"
+    reason = f"drift in two windows of {days} days in a row: {listed}{season}"
     return AlarmFinding("drift", "drift", reason, {"features": firing, "rows": rows})
 
 

@@ -46,16 +46,27 @@ class Watch(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     waiting: tuple[float, ...] = ()
+    weekdays: tuple[int, ...] = ()
     detector: StoredDetector | None = None
     source: str = "holdout"
     quiet: int = 0
 
     @classmethod
-    def start(cls, losses: Sequence[float], policy: PerformancePolicy, source: str = "holdout") -> "Watch":
+    def start(
+        cls,
+        losses: Sequence[float],
+        policy: PerformancePolicy,
+        source: str = "holdout",
+        weekdays: Sequence[int] = (),
+    ) -> "Watch":
         """With daily *losses* that the champion has not learnt from as reference; too few: its first live days."""
         if len(losses) < MINIMUM_REFERENCE_DAYS:
             return cls(source="first live days")
-        return cls(detector=_frozen(losses, policy), source=source)
+        return cls(detector=_frozen(losses, policy, weekdays), source=source)
+
+    def added(self, day: date) -> float:
+        """What the weekday adds to the loss by itself, as far as the reference knows."""
+        return self.detector.reference.added(day.weekday()) if self.detector else 0.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,9 @@ class PerformanceState:
         cls, baseline: Baseline, slices: Mapping[str, Watch], policy: PerformancePolicy
     ) -> "PerformanceState":
         """Of a new champion: its holdout is the reference, and says how many labels a day usually has."""
-        return cls(Watch.start(baseline.loss_values(), policy), slices, Samples(baseline.usual_labels))
+        weekdays = [day.weekday() for day, _ in baseline.losses]
+        watch = Watch.start(baseline.loss_values(), policy, weekdays=weekdays)
+        return cls(watch, slices, Samples(baseline.usual_labels))
 
 
 @dataclass(frozen=True)
@@ -116,12 +129,16 @@ def _of_all(
         return PerformanceRead(), state, (), frozenset()
     state = _like_with_like(state)
     samples, since = replace(state.samples), state.since or day.date
-    sample = samples.take(day.loss.n, day.loss.loss)
+    added = state.watch.added(day.date)
+    sample = samples.take(day.loss.n, day.loss.loss - added)
     if sample is None:
         lacking = Gathered(rows=samples.rows, wanted=math.ceil(samples.wanted), since=since)
         told = PerformanceRead(loss=day.loss.loss, gathered=lacking)
         return told, replace(state, samples=samples, since=since), (), frozenset()
-    told, after = update(state.watch, sample, policy)
+    told, after = update(state.watch, sample, policy, day.date)
+    if since == day.date and told.reference_mean is not None:
+        mean = told.reference_mean + added
+        told = told.model_copy(update={"loss": day.loss.loss, "reference_mean": mean})
     kept = replace(state, watch=after, samples=samples, since=None)
     return told, kept, _alarm(day, CAUSE, "", told, after), _over(CAUSE, after)
 
@@ -136,10 +153,15 @@ def _like_with_like(state: PerformanceState) -> PerformanceState:
     return PerformanceState(Watch(source="first live days"), state.slices)
 
 
-def update(watch: Watch, loss: float, policy: PerformancePolicy) -> tuple[PerformanceRead, Watch]:
-    """Take in one day's mean loss. A detector that calls for action (`fired`) starts afresh."""
+def update(
+    watch: Watch, loss: float, policy: PerformancePolicy, day: date | None = None
+) -> tuple[PerformanceRead, Watch]:
+    """Take in one day's mean loss, less what its weekday adds. A detector that calls for action starts afresh.
+
+    *day*: so that a reference of live days knows its weekdays; None where it need not.
+    """
     if watch.detector is None:
-        return _gather(watch, loss, policy)
+        return _gather(watch, loss, policy, day)
     detector = Detector.from_dict(watch.detector.to_dict())
     detector.update(loss)
     fired = detector.alarm
@@ -149,17 +171,23 @@ def update(watch: Watch, loss: float, policy: PerformancePolicy) -> tuple[Perfor
     return told, watch.model_copy(update={"detector": after, "quiet": quiet})
 
 
-def _gather(watch: Watch, loss: float, policy: PerformancePolicy) -> tuple[PerformanceRead, Watch]:
+def _gather(
+    watch: Watch, loss: float, policy: PerformancePolicy, day: date | None
+) -> tuple[PerformanceRead, Watch]:
     """One more day of the reference, which is frozen when it is long enough."""
     waiting = (*watch.waiting, loss)
+    weekdays = watch.weekdays if day is None else (*watch.weekdays, day.weekday())
     told = PerformanceRead(reference_days=len(waiting), loss=loss)
     if len(waiting) < LIVE_REFERENCE_DAYS:
-        return told, watch.model_copy(update={"waiting": waiting})
-    return told, watch.model_copy(update={"waiting": (), "detector": _frozen(waiting, policy)})
+        return told, watch.model_copy(update={"waiting": waiting, "weekdays": weekdays})
+    frozen = _frozen(waiting, policy, weekdays)
+    return told, watch.model_copy(update={"waiting": (), "weekdays": (), "detector": frozen})
 
 
-def _frozen(losses: Sequence[float], policy: PerformancePolicy) -> Detector:
-    reference = Reference.fit(np.array(losses), tolerance=policy.tolerance)
+def _frozen(losses: Sequence[float], policy: PerformancePolicy, weekdays: Sequence[int]) -> Detector:
+    """Days whose weekdays are not all known are taken to be of one kind."""
+    known = np.array(weekdays) if len(weekdays) == len(losses) else None
+    reference = Reference.fit(np.array(losses), tolerance=policy.tolerance, weekdays=known)
     return Detector(reference, threshold(policy.false_alarms_per_year))
 
 
