@@ -77,11 +77,13 @@ def test_the_evaluation_tells_each_class(client, session):
         assert species in page
 
 
-def test_labels_are_classes_and_what_is_none_is_refused_and_told(millrace, table, session):
+def test_labels_are_classes_and_new_ones_are_kept_and_other_spellings_refused_and_told(
+    millrace, table, session
+):
     table.head(4).to_json(session / "labelled.jsonl", orient="records", lines=True)
     answers = millrace("predict", LOOP, "--rows", session / "labelled.jsonl", "-o", "json")
     labels = session / "labels.csv"
-    truths = [*table["species"].head(3), "Dodo"]
+    truths = [*table["species"].head(2), "Dodo", "adelie"]
     lines = [
         f"{item['request_id']},{item['index']},{truth}" for item, truth in zip(answers, truths, strict=True)
     ]
@@ -91,9 +93,16 @@ def test_labels_are_classes_and_what_is_none_is_refused_and_told(millrace, table
         assert time.monotonic() < deadline
         time.sleep(0.3)
     assert pushed["refusals"] == [
-        {"place": 3, "value": "Dodo", "reason": "is none of the classes Adelie, Chinstrap, Gentoo"}
+        {
+            "place": 3,
+            "value": "adelie",
+            "reason": "is Adelie in another spelling: send it as the data has it",
+        }
     ]
-    assert "3 repeated" in millrace("labels", "push", LOOP, labels, code=1)
+    assert pushed["new_classes"] == [{"value": "Dodo", "labels": 1}]
+    told = millrace("labels", "push", LOOP, labels, code=1)
+    assert "3 repeated" in told
+    assert "1 names a class that the version in production does not know: 'Dodo' (1)" in told
 
 
 def test_a_second_model_and_the_way_back(millrace, table, session):

@@ -241,6 +241,23 @@ async def test_what_is_no_class_is_refused_with_the_classes(service):
     assert (await queue(service))[0]["votes"] == []
 
 
+async def test_people_may_name_a_class_that_no_version_knows_where_the_classes_are_a_guess(service):
+    promise = {"name": "kind", "type": "string", "allowed": KINDS, "guessed": True}
+    monitored = flower_monitor(
+        version(service.registry, 1), review={"below": 0.9, "labellers": 2}, promise=promise
+    )
+    await service.declare(monitored)
+    await pushed(service)
+    entry = (await following(service))["entry"]
+    await label(service, entry["number"], "cactus")
+    told = await label(service, entry["number"], " cactus", "ben")
+    assert (told["state"], told["label"]) == ("labelled", "cactus")
+    (truth,) = await truths(service, entry)
+    assert (truth.name, truth.reviewed) == ("cactus", True)
+    told = await label(service, entry["number"], "Rose", expect=422)
+    assert "is rose in another spelling" in told.text
+
+
 async def test_people_who_disagree_are_settled_by_a_third_look_or_not_at_all(service):
     await declared(service, below=0.9, labellers=2)
     await pushed(service)

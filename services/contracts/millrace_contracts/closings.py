@@ -15,6 +15,7 @@ from pydantic import (
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.fairness import FairnessDay
+from millrace_contracts.newcomers import NewcomersRead
 from millrace_contracts.parts import Strictly, nothing_in, unsaid
 from millrace_contracts.reviews import ReviewedDay
 from millrace_contracts.traffic import Sizes
@@ -215,6 +216,9 @@ class ClosingItem(BaseModel):
     requests: Sizes = Field(default={}, description="Requests by their rows; none in older days.")
     reviewed: ReviewedDay | None = Field(default=None, exclude_if=unsaid, description="What people said.")
     fairness: FairnessDay | None = Field(default=None, exclude_if=unsaid, description="Sums by group.")
+    newcomers: NewcomersRead | None = Field(
+        default=None, exclude_if=unsaid, description="Labels of classes that the champion does not know."
+    )
 
 
 class ClosingRead(ClosingItem):

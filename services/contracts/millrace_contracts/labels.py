@@ -1,18 +1,21 @@
 """Labels: the truth about rows that were predicted, and what became of those that were sent."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from millrace_contracts.instants import Instant
 from millrace_contracts.names import RequestId
-from millrace_contracts.parts import Strictly
+from millrace_contracts.parts import Strictly, nothing_in
 
 LabelValue = bool | int | float | Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 """The truth as the data has it: a number, or a class."""
 MOST_REFUSALS = 20
 """Refused labels that one answer tells of."""
+MOST_NEWCOMERS = 20
+"""Classes that no version knows yet of which one answer tells."""
 
 
 class LabelWrite(Strictly):
@@ -44,6 +47,13 @@ class LabelRefusal(BaseModel):
     reason: str
 
 
+class NewClass(BaseModel):
+    """A class that the version in production does not know, and how many labels name it."""
+
+    value: str = Field(description="The class as text.")
+    labels: int
+
+
 class LabelsRead(BaseModel):
     """What became of them."""
 
@@ -66,6 +76,13 @@ class LabelsRead(BaseModel):
     )
     refused: int = Field(default=0, description="Labels that are no number, or name no class; not stored.")
     refusals: list[LabelRefusal] = Field(default=[], description="The first 20 of those.")
+    unknown: int = Field(
+        default=0,
+        description="Labels, among the stored ones, of classes that the version in production does not know.",
+    )
+    new_classes: list[NewClass] = Field(
+        default=[], exclude_if=nothing_in, description="The 20 commonest of those classes."
+    )
     labelled: int = Field(description="Rows with a label, of all time.")
 
 
@@ -91,5 +108,21 @@ def together(answers: Sequence[LabelsRead], places: Sequence[int]) -> LabelsRead
         unmatched=sum(answer.unmatched for answer in answers),
         refused=sum(answer.refused for answer in answers),
         refusals=refusals[:MOST_REFUSALS],
+        unknown=sum(answer.unknown for answer in answers),
+        new_classes=commonest(_added(answers)),
         labelled=answers[-1].labelled,
     )
+
+
+def commonest(counts: Mapping[str, int]) -> list[NewClass]:
+    """At most MOST_NEWCOMERS of these classes, the commonest first, those alike by name."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [NewClass(value=value, labels=count) for value, count in ordered[:MOST_NEWCOMERS]]
+
+
+def _added(answers: Sequence[LabelsRead]) -> Counter[str]:
+    counts = Counter[str]()
+    for answer in answers:
+        for item in answer.new_classes:
+            counts[item.value] += item.labels
+    return counts

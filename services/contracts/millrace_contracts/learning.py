@@ -13,6 +13,7 @@ from millrace_contracts.fairness import FairnessEvaluation, FairnessSpec
 from millrace_contracts.fits import FitEvaluation
 from millrace_contracts.models import Golden
 from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
+from millrace_contracts.newcomers import KnownClasses
 from millrace_contracts.parts import Zone
 from millrace_contracts.release import Files
 from millrace_contracts.searching import LatencyAim, SearchFront
@@ -71,6 +72,7 @@ class TrainSpec(LearningSpec):
     exclude: list[ColumnName] = []
     weight: ColumnName | None = Field(default=None, description="Column that says how much each row counts.")
     keep_personal: list[ColumnName] = []
+    known_classes: KnownClasses = None
     windows: list[str] = ["all"]
     folds: int = Field(default=5, ge=2, le=50)
     search: Literal["full", "refit"] = "full"

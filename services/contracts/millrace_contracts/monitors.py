@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
+from millrace_contracts.data import ColumnContract
 from millrace_contracts.fairness import FairnessSpec
 from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone, unsaid
@@ -129,6 +130,12 @@ class MonitorWrite(Strictly):
         description="Data columns whose values are watched on their own: error and quality.",
     )
     policy: MonitorPolicy = MonitorPolicy()
+    promise: ColumnContract | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="What the data's contract promises of the target: whether a label may name a class that the "
+        "version does not know. Left out: none may.",
+    )
     weight: ShortText | None = Field(
         default=None, exclude_if=unsaid, description="Column of feedback that says how much each row counts."
     )

@@ -21,6 +21,7 @@ from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.deliveries import ArtifactSource, FeedbackSource, FileTitle, QuarantinedSource
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, TaskName, VersionNumber
+from millrace_contracts.newcomers import KnownClasses
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.plain import plain
 from millrace_contracts.shapes import Nested
@@ -234,6 +235,7 @@ class IngestSpec(Strictly):
     dialect: Dialect | None = Field(
         default=None, description="What is known of how this file is written; goes before the contract's."
     )
+    known_classes: KnownClasses = None
 
 
 class IngestResult(BaseModel):
@@ -268,6 +270,7 @@ class ValidateSpec(Strictly):
     exclude: list[ColumnName] = Field(default=[], max_length=5000)
     keep_personal: list[ColumnName] = Field(default=[], max_length=100)
     protected: list[ColumnName] = Field(default=[], max_length=20)
+    known_classes: KnownClasses = None
 
 
 class ValidateResult(BaseModel):

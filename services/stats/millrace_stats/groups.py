@@ -79,7 +79,9 @@ def of_rows(
     if chosen is None:
         return measures | {"mean_error": (_where(labelled, predicted - target), labelled * 1.0)}
     names = np.array([*task.names(classes), ""], dtype=object)
-    truth = names[np.where(labelled, np.nan_to_num(target), len(names) - 1).astype(int)]
+    # A label behind the classes is of one that the model does not know: whatever it chose is wrong.
+    places = np.minimum(np.nan_to_num(target), len(names) - 1)
+    truth = names[np.where(labelled, places, len(names) - 1).astype(int)]
     measures["error_rate"] = (labelled * (chosen != truth) * 1.0, labelled * 1.0)
     if favourable is None:
         return measures

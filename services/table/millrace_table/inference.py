@@ -253,7 +253,7 @@ def promise(
         )
     share = seen.missing / seen.rows
     missing = 0.0 if key else _up(min(1.0, share + max(MISSING_SLACK, 4 * share)))
-    guessed = not (name == target and _names_classes(type, seen))
+    guessed = not (name == target and _names_two(type, seen))
     more: dict[str, Any] = {"name": name, "type": type, "missing_at_most": missing, "guessed": guessed}
     if shape is not None:
         return ColumnContract(**more, shape=shape)
@@ -266,11 +266,9 @@ def promise(
     return ColumnContract(**more)
 
 
-def _names_classes(type: str, seen: Facts) -> bool:
-    """Whether a target's values are classes: their names and number are what a loop is about, and no guess."""
-    if type == "integer":
-        return _come_again(seen.distinct, seen.present)
-    return type in ("string", "boolean")
+def _names_two(type: str, seen: Facts) -> bool:
+    """Whether a target's values are two classes: a third is another task, so that they are no guess."""
+    return type == "boolean" or (type in ("string", "integer") and seen.distinct <= 2)
 
 
 def _range(type: str, seen: Facts) -> dict[str, object]:

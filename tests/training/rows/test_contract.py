@@ -95,7 +95,7 @@ def test_a_class_that_was_never_there_is_told_though_it_is_taken():
     (line,) = [item for item in found.checks if item.check == "values"]
     assert found.passed
     assert (line.verdict, line.rows) == ("noted", 1)
-    assert "retrain --search" in line.mend
+    assert "10 rows on 2 days" in line.mend
 
 
 @pytest.mark.parametrize(

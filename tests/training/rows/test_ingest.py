@@ -1,6 +1,6 @@
 """Deliveries against a real registry: accepted ones become versions, refused ones are kept in quarantine."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -254,10 +254,9 @@ def test_production_without_new_rows_changes_nothing(push, context, monitoring, 
 
 def test_broken_production_rows_are_quarantined_too(push, client, context, monitoring):
     push(to_csv(sales()))
-    table = sales().drop_columns(["open"])
-    monitoring.data = files.to_parquet(table.set_column(4, "revenue", pc.multiply(table["revenue"], -1.0)))
+    monitoring.data = files.to_parquet(sales().drop_columns(["open", "revenue"]))
     result = from_production(context)
-    assert result["failed"] == [{"check": "range", "column": "revenue"}]
+    assert result["failed"] == [{"check": "columns", "column": None}]
     (entry,) = client.registry.quarantined("sales")
     assert client.registry.get_artifact(entry.artifact) == monitoring.data
 
@@ -315,6 +314,93 @@ def test_bounds_that_a_person_said_hold_for_what_production_is_asked_with(push, 
     monitoring.data = moved(480, visitors=far)
     result = from_production(context)
     assert result["failed"] == [{"check": "range", "column": "visitors"}]
+
+
+@pytest.mark.parametrize(("days", "taken"), [(range(1), False), (range(20), True)])
+def test_truths_beyond_a_guess_are_learnt_once_they_are_many_on_two_days(
+    push, client, context, monitoring, days, taken
+):
+    push(to_csv(sales()))
+    table = files.from_parquet([feedback_rows(400, 520)])
+    first = pc.min(pc.floor_temporal(table["sold_at"], unit="day")).as_py()
+    day = pc.divide(pc.subtract(table["sold_at"], first).cast(pa.int64()), 86_400_000_000)
+    changed = pc.if_else(pc.is_in(day, pa.array(days, pa.int64())), far(table["revenue"]), table["revenue"])
+    monitoring.data = files.to_parquet(
+        table.set_column(table.column_names.index("revenue"), "revenue", changed)
+    )
+    result = from_production(context)
+    assert result["accepted"], result["reason"]
+    contract = {item["name"]: item for item in client.registry.dataset_version("sales").contract["columns"]}
+    assert contract["revenue"]["outside_at_most"] == pytest.approx(0.01)
+    assert (contract["revenue"]["maximum"] > 100_000) is taken
+    assert (result["new_rows"] == 120) is taken
+
+
+def kinds_from(start: int, kinds: list[str]) -> pa.Table:
+    """One row an hour, of a kind each, with a number that tells it."""
+    count = len(kinds)
+    begin = datetime(2024, 1, 1, tzinfo=UTC)
+    times = [begin + timedelta(hours=start + place) for place in range(count)]
+    sizes = [float(start + place) % 17 + len(kind) for place, kind in enumerate(kinds)]
+    return pa.table({"at": pa.array(times, pa.timestamp("us", "UTC")), "size": sizes, "kind": kinds})
+
+
+KNOWN = ["iris", "rose", "tulip"]
+
+
+def flowers_from_production(context, **more):
+    source = {"kind": "feedback", "endpoint": "flowers"}
+    asked = {"dataset": "flowers", "source": source, "target": "kind", "event_time": "at"}
+    return run(asked | {"known_classes": KNOWN} | more, context())
+
+
+@pytest.fixture
+def flowers(push):
+    push(
+        files.to_parquet(kinds_from(0, KNOWN * 100)), "parquet",
+        dataset="flowers", target="kind", event_time="at",
+    )  # fmt: skip
+
+
+def test_classes_that_labels_bring_are_kept_and_named_and_the_guess_grows_by_what_is_known(
+    flowers, client, context, monitoring
+):
+    monitoring.data = files.to_parquet(kinds_from(300, ["lily"] * 30 + ["typo"] * 2 + KNOWN * 2))
+    result = flowers_from_production(context)
+    assert (result["accepted"], result["new_rows"]) == (True, 38), result["reason"]
+    (told,) = [one for one in result["report"]["checks"] if one["check"] == "new classes"]
+    assert told["verdict"] == "noted"
+    assert told["observed"] in result["reason"]
+    assert told["observed"] == "classes that production does not know: 30 rows of 'lily', 2 rows of 'typo'"
+    (kind,) = [
+        one for one in client.registry.dataset_version("flowers").contract["columns"] if one["name"] == "kind"
+    ]
+    assert (kind["allowed"], kind["guessed"]) == (KNOWN, True)
+    monitoring.data = files.to_parquet(kinds_from(400, ["lily", "iris"] * 10))
+    assert flowers_from_production(context, known_classes=[*KNOWN, "lily"])["accepted"]
+    (kind,) = [
+        one for one in client.registry.dataset_version("flowers").contract["columns"] if one["name"] == "kind"
+    ]
+    assert kind["allowed"] == sorted([*KNOWN, "lily"])
+
+
+def test_classes_that_a_person_said_are_held(push, client, context, monitoring):
+    table = kinds_from(0, KNOWN * 100)
+    guess = inference.infer(table, "kind", "at", "UTC")
+    assert guess.column("kind").guessed
+    columns = [
+        item.model_copy(update={"guessed": item.guessed and item.name != "kind"}) for item in guess.columns
+    ]
+    said = guess.model_copy(update={"columns": columns}).model_dump(mode="json")
+    push(files.to_parquet(table), "parquet", dataset="flowers", target="kind", event_time="at", contract=said)
+    monitoring.data = files.to_parquet(kinds_from(300, ["lily"] * 30 + KNOWN))
+    result = flowers_from_production(context)
+    assert result["failed"] == [{"check": "values", "column": "kind"}]
+
+
+def test_two_classes_are_no_guess():
+    table = kinds_from(0, ["iris", "rose"] * 50)
+    assert not inference.infer(table, "kind", "at", "UTC").column("kind").guessed
 
 
 def test_an_unknown_artifact_is_an_error_not_a_refusal(context):

@@ -19,6 +19,7 @@ from millrace_contracts.monitors import (
 )
 from millrace_contracts.release import BASE, Role
 from millrace_contracts.variants import variant_of
+from millrace_controller.production import promise
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
 
@@ -82,6 +83,7 @@ async def watch(
         policy=policy(spec),
         review=spec.review,
         weight=spec.data.weight,
+        promise=await promise.of_target(services, loop),
     )
     await services.clients.monitoring.put_monitor(loop.name, monitor, project=loop.project)
     services.memory.served[loop.id] = _served(answers)

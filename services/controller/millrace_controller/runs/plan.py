@@ -19,6 +19,7 @@ from millrace_contracts.release import Role
 from millrace_contracts.rows import IngestSpec
 from millrace_contracts.searching import LatencyAim, LatencySpec
 from millrace_contracts.traffic import ClosedDays
+from millrace_controller.production.promise import CLASSES
 from millrace_controller.runs.binding import digest
 
 COMPARED: tuple[Role, ...] = ("model", "holdout", "out-of-fold", "baseline")
@@ -55,6 +56,7 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
         "cut": iso(cut) if spec.data.event_time else None,
         "holdout_days": spec.holdout_days(),
     }
+    known = _known(spec, inputs)
     if spec.gates.champion.block is not None:
         common["block"] = spec.gates.champion.block
     return RunPlan(
@@ -75,8 +77,9 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
             "exclude": _unused(spec),
             "keep_personal": spec.data.keep_personal or [],
             "protected": spec.data.protected or [],
+            **known,
         },
-        train=common | (_train(spec, inputs) if inputs.adopt is None else _adopt(spec, inputs.adopt)),
+        train=common | known | (_train(spec, inputs) if inputs.adopt is None else _adopt(spec, inputs.adopt)),
         evaluate=common | _evaluate(spec, inputs) | _compared(spec),
         compress=_compress(spec, inputs.until if inputs.champion else None),
         limits=JobLimits(
@@ -111,7 +114,17 @@ def _ingest(spec: Spec, endpoint: str, inputs: Inputs) -> IngestSpec | None:
         target=spec.target,
         event_time=spec.data.event_time,
         timezone=spec.data.timezone,
+        known_classes=_known(spec, inputs).get("known_classes"),
     )
+
+
+def _known(spec: Spec, inputs: Inputs) -> Document:
+    """The classes that production answers with, where there may be more: others have to show that they are none by
+    mistake."""
+    champion = inputs.champion
+    if champion is None or spec.task != CLASSES or not champion.signature.classes:
+        return {}
+    return {"known_classes": champion.signature.classes}
 
 
 def _unused(spec: Spec) -> list[str]:

@@ -10,13 +10,14 @@ from millrace_contracts.arms import PairingRead
 from millrace_contracts.closings import PerformanceRead, QualityRead, SliceRead, SlicesRead
 from millrace_contracts.fairness import FairnessDay
 from millrace_contracts.monitors import MonitorWrite
+from millrace_contracts.newcomers import NewcomersRead
 from millrace_contracts.reviews import ReviewedDay
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.closing.rows import Rows
 from millrace_monitoring.closing.states import States
 from millrace_monitoring.closing.versions import Version
 from millrace_monitoring.comparisons import mirror
-from millrace_monitoring.detectors import drift, performance, quality, switchback
+from millrace_monitoring.detectors import drift, newcomers, performance, quality, switchback
 from millrace_monitoring.detectors.day import Facts, JudgedDay, SliceDay
 from millrace_monitoring.detectors.drift import DriftFinding as DriftFinding
 from millrace_monitoring.detectors.switchback import SwitchBackFinding as SwitchBackFinding
@@ -27,6 +28,7 @@ from millrace_monitoring.profiles import daily, losses, protected
 from millrace_monitoring.profiles.losses import DayLoss
 from millrace_monitoring.profiles.slices import Plan
 from millrace_stats.profiles import Profile
+from millrace_stats.tasks import class_text
 
 SAME = 1e-4
 """A served answer this close to the graph's own (relative, absolute below 1) is the graph's answer."""
@@ -72,6 +74,7 @@ class Judged:
     switchback: SwitchBackFinding = field(default_factory=SwitchBackFinding)
     drift: DriftFinding = field(default_factory=DriftFinding)
     slices: SlicesRead = field(default_factory=SlicesRead)
+    newcomers: NewcomersRead | None = None
     standing: frozenset[str] = frozenset()
 
 
@@ -130,6 +133,7 @@ def _fold(day: JudgedDay, states: States) -> Judged:
     error, of_performance = performance.judge(day, states.performance)
     back, of_switchback = switchback.judge(day, states.switchback)
     moved, of_drift = drift.judge(replace(day, faulty=faults.faulty), states.drift)
+    new, of_newcomers = newcomers.judge(day, states.newcomers)
     return Judged(
         states=replace(
             states,
@@ -137,14 +141,16 @@ def _fold(day: JudgedDay, states: States) -> Judged:
             performance=of_performance,
             switchback=of_switchback,
             drift=of_drift,
+            newcomers=of_newcomers,
         ),
-        alarms=(*faults.alarms, *error.alarms, *moved.alarms),
-        endings=faults.endings | error.endings | moved.endings,
+        alarms=(*faults.alarms, *error.alarms, *new.alarms, *moved.alarms),
+        endings=faults.endings | error.endings | new.endings | moved.endings,
         standing=faults.standing,
         quality=faults.told,
         performance=error.told,
         switchback=back if day.profile is not None else SwitchBackFinding(),
         drift=moved,
+        newcomers=new.told,
         slices=SlicesRead(parts={part.name: _part(part, error.slices.get(part.name)) for part in day.slices}),
     )
 
@@ -156,24 +162,43 @@ def _part(part: SliceDay, told: PerformanceRead | None) -> SliceRead:
 
 
 def _score(given: Given, graphs: Graphs) -> Scored:
-    champion, answers, labels = given.versions[0], given.answers, given.rows.labels
+    champion, (answers, labels) = given.versions[0], _truth(given)
     scores = {
-        version.number: _answers_of(given, graphs, version)
+        version.number: _answers_of(given, graphs, version, answers)
         for version in given.versions
-        if version is champion or version.broken is None
+        if version is not champion and version.broken is None
     }
-    given_out, facts = _champion(given, scores[champion.number])
-    scores[champion.number] = given_out
+    given_out, facts = _champion(given, _answers_of(given, graphs, champion, given.answers))
+    scores = {champion.number: given_out} | scores
     rows = {number: answers.task.losses(labels, values) for number, values in scores.items()}
     return Scored(given_out, rows, answers.task.losses(labels, given.rows.served), facts)
 
 
-def _answers_of(given: Given, graphs: Graphs, version: Version) -> np.ndarray:
+def _truth(given: Given) -> tuple[Answers, np.ndarray]:
+    """Labels to judge by, and their classes: those of the champion, then new ones that an archived version knows.
+
+    Classes that nobody knows lie behind all of them: every version gave them no chance.
+    """
+    answers, rows = given.answers, given.rows
+    known = {class_text(value) for version in given.versions for value in version.classes or ()}
+    kept = [place for place, value in enumerate(rows.new) if class_text(value) in known]
+    if not kept:
+        return answers, rows.labels
+    first = len(answers.classes)
+    places = np.full(len(rows.new), float(first + len(kept)))
+    places[kept] = first + np.arange(len(kept))
+    new = rows.labels >= first
+    labels = rows.labels.copy()
+    labels[new] = places[rows.labels[new].astype(np.int64) - first]
+    return replace(answers, classes=(*answers.classes, *(rows.new[place] for place in kept))), labels
+
+
+def _answers_of(given: Given, graphs: Graphs, version: Version, answers: Answers) -> np.ndarray:
     """What the version's graph answers; a champion whose graph cannot run is judged by what was served."""
     if version.broken is not None:
         return given.rows.served
-    rows = given.rows
-    return version.score(graphs, "model", rows.columns, len(rows), given.answers)
+    rows, kind = given.rows, given.answers if version.classes is None else answers
+    return version.score(graphs, "model", rows.columns, len(rows), kind)
 
 
 def _champion(given: Given, scored: np.ndarray) -> tuple[np.ndarray, Facts]:
@@ -230,4 +255,13 @@ def _day(given: Given, scored: Scored, means: Mapping[int, DayLoss]) -> JudgedDa
         slices=tuple(parts),
         window=given.window,
         gathered=given.gathered,
+        newcomers=_newcomers(given.rows),
     )
+
+
+def _newcomers(rows: Rows) -> dict[str, int]:
+    """Labels of each class that the champion does not know."""
+    first = len(rows.classes) - len(rows.new)
+    places = rows.labels[rows.labels >= first].astype(np.int64) - first if rows.new else ()
+    counts = np.bincount(places, minlength=len(rows.new)) if len(places) else ()
+    return {class_text(value): int(count) for value, count in zip(rows.new, counts, strict=False) if count}

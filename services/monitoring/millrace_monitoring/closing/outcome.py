@@ -71,7 +71,7 @@ async def _stored(services: Services, shut: Sequence[Shut]) -> list[str | None]:
 def _file(given: Given) -> bytes | None:
     if len(given.rows.table) == 0:
         return None
-    return parquet(given.rows.table, given.spec.signature.classes or ())
+    return parquet(given.rows.table, given.rows.classes)
 
 
 async def _unneeded(session: AsyncSession, spent: list[Segment]) -> list[str]:
@@ -121,6 +121,7 @@ def _item(given: Given, judged: Judged, alarms: Applied) -> ClosingItem:
         requests=sizes.of_day(given.rows.table),
         reviewed=judged.reviewed,
         fairness=judged.fairness,
+        newcomers=judged.newcomers,
     )
     return ClosingItem.model_validate(rounded(item.model_dump(mode="json", by_alias=True)))
 

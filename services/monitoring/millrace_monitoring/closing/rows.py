@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.names import ClassValue
 from millrace_contracts.signature import Input
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.answers import Answers
@@ -14,6 +15,9 @@ from millrace_monitoring.labels.queries import Truth
 from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.reviews import weighing
 from millrace_monitoring.reviews.weighing import Drawn, Reviewed
+from millrace_stats.tasks import Refusal, class_text
+from millrace_stats.tasks.labels import ordered
+from millrace_stats.tasks.newcomers import typed
 
 MISSING_INTEGER = np.iinfo(np.int64).min
 WEIGHT = "weight"
@@ -28,7 +32,7 @@ class Rows:
     columns: the sample's features by tensor name, each of shape (n,), or (n, *shape).
     served: the sample's logged answers, of shape (n,) or (n, classes); NaN where there is none.
     by_champion: which of them the champion's revision answered.
-    labels: NaN where unknown.
+    labels: NaN where there is none; places among *classes*, of which the last are those that no version knew.
     repeated: rows that came more than once.
     weights: how many rows each labelled one speaks for, (n,); None where each speaks for itself.
     reviewed: what people's looks at entries of the queue come to; None where there are none.
@@ -44,6 +48,9 @@ class Rows:
     repeated: int
     weights: np.ndarray | None = None
     reviewed: Reviewed | None = None
+    classes: Sequence[ClassValue] = ()
+    new: Sequence[ClassValue] = ()
+    """The last of *classes*: those that the version in production does not know."""
 
     def __len__(self) -> int:
         return len(self.place)
@@ -71,7 +78,8 @@ def of_day(
     revision = revision or _only(table)
     place = sample(table, revision)
     keys = _keys(table, place)
-    labels = _labels(keys, truths)
+    new = newcomers_of(truths, answers)
+    labels = _labels(keys, truths, answers, new)
     reviewed = weighing.of_day(keys, truths, drawn)
     weights = None if reviewed is None else reviewed.weights
     table = _marked(table, place, labels, weights)
@@ -87,6 +95,8 @@ def of_day(
         repeated=len(offered) - len(table),
         weights=weights,
         reviewed=reviewed,
+        classes=(*answers.classes, *new),
+        new=new,
     )
 
 
@@ -116,8 +126,21 @@ def _keys(table: pa.Table, place: np.ndarray) -> list[tuple[str, int]]:
     return list(zip(chosen["request_id"].to_pylist(), chosen["index"].to_pylist(), strict=True))
 
 
-def _labels(keys: Iterable[tuple[str, int]], truths: Iterable[Truth]) -> np.ndarray:
-    known = {(truth.request_id, truth.index): truth.value for truth in truths}
+def newcomers_of(truths: Iterable[Truth], answers: Answers) -> tuple[ClassValue, ...]:
+    """The classes that *answers* lacks and labels name, as the data has them."""
+    names = sorted({truth.name for truth in truths if truth.name is not None})
+    found = (typed(name, answers.classes) for name in names)
+    return ordered(value for value in found if not isinstance(value, Refusal))
+
+
+def _labels(
+    keys: Iterable[tuple[str, int]], truths: Iterable[Truth], answers: Answers, new: Sequence[ClassValue]
+) -> np.ndarray:
+    behind = {class_text(value): float(len(answers.classes) + place) for place, value in enumerate(new)}
+    known = {
+        (truth.request_id, truth.index): truth.value if truth.name is None else behind.get(truth.name, np.nan)
+        for truth in truths
+    }
     return np.array([known.get(key, np.nan) for key in keys], dtype=np.float64)
 
 

@@ -9,6 +9,7 @@ from millrace_contracts.bodies import Document
 from millrace_monitoring.detectors.drift import DriftState as DriftState
 from millrace_monitoring.detectors.drift import StoredWindow
 from millrace_monitoring.detectors.gathering import ColumnDays, DaysTogether
+from millrace_monitoring.detectors.newcomers import NewClassDays, NewcomersState
 from millrace_monitoring.detectors.performance import PerformanceState as PerformanceState
 from millrace_monitoring.detectors.performance import Watch
 from millrace_monitoring.detectors.quality import QualityState as QualityState
@@ -37,6 +38,7 @@ class StoredStates(BaseModel):
     standing: dict[str, str] = {}
     samples: Samples = Samples()
     samples_since: date | None = None
+    newcomers: dict[str, NewClassDays] = {}
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class States:
     performance: PerformanceState = field(default_factory=PerformanceState)
     switchback: SwitchBackState = field(default_factory=SwitchBackState)
     drift: DriftState = field(default_factory=DriftState)
+    newcomers: NewcomersState = field(default_factory=NewcomersState)
 
 
 def load(stored: Document) -> States:
@@ -61,6 +64,7 @@ def load(stored: Document) -> States:
         performance=PerformanceState(kept.watch, kept.slices, kept.samples, kept.samples_since),
         switchback=SwitchBackState(kept.pairs),
         drift=DriftState(kept.window, kept.drift_before),
+        newcomers=NewcomersState(kept.newcomers),
     )
 
 
@@ -81,5 +85,6 @@ def dump(states: States) -> Document:
         standing=dict(states.quality.standing),
         samples=states.performance.samples,
         samples_since=states.performance.since,
+        newcomers=dict(states.newcomers.classes),
     )
     return kept.model_dump(mode="json")

@@ -45,6 +45,7 @@ class JudgedDay:
     window: profiles of the champion's days since its last full window.
     gathered: profiles of the days before whose rows were too few to tell whether each column is sound.
     faulty: features with a quality fault today, which explains whatever drift they show.
+    newcomers: labels of each class that the champion does not know.
     """
 
     date: datetime.date
@@ -58,6 +59,7 @@ class JudgedDay:
     window: Sequence[Profile] = ()
     gathered: Mapping[datetime.date, Profile] = field(default_factory=dict)
     faulty: frozenset[str] = frozenset()
+    newcomers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def loss(self) -> DayLoss | None:

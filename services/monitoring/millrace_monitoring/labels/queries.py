@@ -1,7 +1,7 @@
 """SQL of labels: the one that became known last holds, and of equals the one that came last."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_monitoring.newcomers import queries as newcomers
 from millrace_monitoring.pushes import queries as pushes
 from millrace_monitoring.pushes.bodies import SAID, Pushed
 from millrace_monitoring.tables import Closing, Label
@@ -21,6 +22,7 @@ class Truth:
     """One label: a number, known at *at*, which *author* said at *said_at* on the clock.
 
     reviewed: whether it came of an entry in the queue of reviews, and from nowhere else.
+    name: of a class that no version knew, whose value lies below zero.
     """
 
     request_id: str
@@ -30,6 +32,7 @@ class Truth:
     author: str | None = field(default=None, compare=False)
     said_at: datetime | None = field(default=None, compare=False)
     reviewed: bool = field(default=False, compare=False)
+    name: str | None = field(default=None, compare=False)
 
     def corrects(self, other: "Truth") -> bool:
         """Whether it takes the place of one that came before it, which it does too when both are equally late."""
@@ -58,7 +61,10 @@ async def put(session: AsyncSession, project: str, endpoint: str, given: Sequenc
     brought = [Pushed(*(getattr(truth, name) for name in SAID)) for truth in kept.values()]
     push = await pushes.keep(session, project, endpoint, brought) if brought else None
     for chunk in _chunks([*kept.values()]):
-        rows = [vars(truth) | {"project": project, "endpoint": endpoint, "push": push} for truth in chunk]
+        more = {"project": project, "endpoint": endpoint, "push": push}
+        rows = [
+            {name: value for name, value in vars(truth).items() if name != "name"} | more for truth in chunk
+        ]
         await session.execute(_upsert(session), rows)
     new = sum(key not in stored for key in kept)
     corrected = sum(key in stored and truth.value != stored[key].value for key, truth in kept.items())
@@ -95,7 +101,8 @@ async def of(session: AsyncSession, project: str, endpoint: str, requests: Itera
     for chunk in _chunks(sorted(set(requests))):
         where = (Label.project == project, Label.endpoint == endpoint, Label.request_id.in_(chunk))
         truths += [Truth(*row) for row in await session.execute(columns.where(*where))]
-    return truths
+    names = await newcomers.names_of(session, project, endpoint, {truth.value for truth in truths})
+    return [replace(one, name=names[one.value]) if one.value in names else one for one in truths]
 
 
 async def count(session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]) -> int:

@@ -15,10 +15,16 @@ def moved(before: Sequence[ClassValue], after: Sequence[ClassValue]) -> dict[int
 
 
 def recoded(places: np.ndarray, before: Sequence[ClassValue], after: Sequence[ClassValue]) -> np.ndarray:
-    """Places among *after* of labels that are places among *before*, float64 (rows,); NaN where there is none."""
+    """Places among *after* of labels that are places among *before*, float64 (rows,).
+
+    Those of no class of *after* lie behind its places: a model of these classes gave them no chance. Of two classes
+    that are others nothing can be said: NaN.
+    """
     changes = moved(before, after)
     if not changes:
         return places
-    new = np.array([changes.get(place, place) for place in range(len(before))], np.float64)
+    behind = float(len(after)) if len(after) > 2 else np.nan
+    found = [changes.get(place, place) for place in range(len(before))]
+    new = np.array([behind if place is None else place for place in found], np.float64)
     known = np.isfinite(places)
     return np.where(known, new[np.where(known, places, 0).astype(np.int64)], np.nan)

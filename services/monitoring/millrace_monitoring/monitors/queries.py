@@ -7,8 +7,12 @@ from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.monitors import MonitorWrite
+from millrace_contracts.names import ClassValue
 from millrace_core.errors import NotFound
 from millrace_monitoring.monitors.classes import moved
+from millrace_monitoring.newcomers import queries as newcomers
+from millrace_monitoring.newcomers.queries import NEWS
+from millrace_monitoring.newcomers.tables import NewClass
 from millrace_monitoring.pushes import queries as pushes
 from millrace_monitoring.pushes.tables import LabelPush
 from millrace_monitoring.tables import (
@@ -25,6 +29,7 @@ from millrace_monitoring.tables import (
     Segment,
     Vote,
 )
+from millrace_stats.tasks import class_text
 
 
 async def get(session: AsyncSession, project: str, endpoint: str, lock: bool = False) -> Monitor:
@@ -88,17 +93,38 @@ async def put(
 
 
 async def _recode(session: AsyncSession, monitor: Monitor, declared: MonitorWrite) -> None:
-    """Let the labels of open days name the classes that they named; one that is no class any more is forgotten."""
-    changes = moved(monitor.declared.signature.classes or (), declared.signature.classes or ())
+    """Let the labels of open days name the classes that they named, known ones and new ones.
+
+    Only where there cannot be new classes one that is none any more is forgotten.
+    """
+    before, after = monitor.declared.signature.classes or (), declared.signature.classes or ()
+    changes = moved(before, after)
     mine = (Label.project == monitor.project, Label.endpoint == monitor.endpoint)
-    gone = [place for place, new in changes.items() if new is None]
-    await session.execute(delete(Label).where(*mine, Label.value.in_(gone)))
+    gone = {place: class_text(before[place]) for place, new in changes.items() if new is None}
     kept = {float(place): float(new) for place, new in changes.items() if new is not None}
+    if declared.task == NEWS:
+        numbers = await newcomers.numbered(session, monitor.project, monitor.endpoint, gone.values())
+        kept |= {float(place): -float(numbers[name]) for place, name in gone.items() if name in numbers}
+        kept |= await _learnt(session, monitor, before, after)
+    await session.execute(
+        delete(Label).where(*mine, Label.value.in_([place for place in gone if place not in kept]))
+    )
     if kept:
         value = case(kept, value=Label.value)
         await session.execute(update(Label).where(*mine, Label.value.in_(kept)).values(value=value))
-    if changes:
+    if changes or kept:
         await pushes.restate(session, monitor.project, monitor.endpoint)
+
+
+async def _learnt(
+    session: AsyncSession, monitor: Monitor, before: Sequence[ClassValue], after: Sequence[ClassValue]
+) -> dict[float, float]:
+    """The places of new classes that have become known, by the value of their labels so far."""
+    if list(before) == list(after):
+        return {}
+    places = {class_text(value): place for place, value in enumerate(after)}
+    numbers = await newcomers.known(session, monitor.project, monitor.endpoint, [*places])
+    return {-float(number): float(places[name]) for name, number in numbers.items()}
 
 
 async def lineup(
@@ -136,6 +162,7 @@ async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str
         await pushes.forget(session, project, endpoint, covered)
     for kept in (
         LabelPush,
+        NewClass,
         Segment,
         Closing,
         Count,

@@ -21,6 +21,8 @@ DAYS, ROWS = 28, 200_000
 """The pictures are of the last days, and of so many rows at most."""
 COLUMNS = ("sample", "label", "prediction", segments.VECTORS)
 NO_ANSWERS = "No answer of these days was logged."
+UNKNOWN = "(unknown to it)"
+"""Classes of labels that the version does not know, in a picture."""
 NO_LABELS = "No answered row of these days has a label."
 
 
@@ -54,7 +56,7 @@ def _day(day: date, data: bytes, kind: Answers) -> Day:
     table = file.read(columns=names)
     table = table.filter(pc.fill_null(table["sample"], False))
     labels = table["label"].cast(pa.float64()).to_numpy()
-    if classes_of(table, kind.classes) != list(kind.classes):
+    if classes_of(table, kind.classes)[: len(kind.classes)] != list(kind.classes):
         return Day(day, kind.task.empty(0, kind.classes), np.empty(0))
     return Day(day, kind.of_table(table), labels)
 
@@ -65,6 +67,16 @@ def sections(logged: Logged) -> list[Html]:
         return []
     span = f" ({logged.days[0].day} to {logged.days[-1].day})"
     return [*_mix(logged, span), *_outcome(logged, span)]
+
+
+def _with_unknown(
+    labels: np.ndarray, answers: np.ndarray, classes: Sequence[Value]
+) -> tuple[np.ndarray, np.ndarray, Sequence[Value]]:
+    """With one class more, of no probability, for labels of classes that the version does not know."""
+    if answers.ndim == 1 or not (labels >= len(classes)).any():
+        return labels, answers, classes
+    wide = np.column_stack([answers, np.zeros(len(answers))])
+    return np.minimum(labels, len(classes)), wide, [*classes, UNKNOWN]
 
 
 def _mix(logged: Logged, span: str) -> list[Html]:
@@ -100,5 +112,5 @@ def _outcome(logged: Logged, span: str) -> list[Html]:
     judged = Task.known(answers) & np.isfinite(labels)
     if not judged.any():
         return [pages.section(f"Answers against labels{span}", pages.paragraph(NO_LABELS))]
-    drawn = logged.task.pictures(labels[judged], answers[judged], logged.classes)
+    drawn = logged.task.pictures(*_with_unknown(labels[judged], answers[judged], logged.classes))
     return [pages.section(f"{item.title}{span}", pictures.drawn(item)) for item in drawn]

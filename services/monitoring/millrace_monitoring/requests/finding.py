@@ -16,6 +16,7 @@ from millrace_monitoring.ingest import cells, segments
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest.records import FIRST, LAST
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.newcomers import queries as newcomers
 from millrace_monitoring.pushes import queries as pushes
 from millrace_monitoring.requests import queries
 from millrace_monitoring.services import Services
@@ -119,9 +120,10 @@ async def _labels(
     found = await pushes.pushed_with(session, project, endpoint, request)
     who = await pushes.who(session, sorted({push for *_, push in found if push is not None}))
     classes = signature.classes
+    names = await newcomers.names_of(session, project, endpoint, {value for _, value, *_ in found})
     told = {}
     for index, value, at, push in found:
         by, when = who.get(push or 0, (None, None))
-        shown = classes[int(value)] if classes else value
+        shown = names.get(value, classes[int(value)] if classes and value >= 0 else value)
         told[index] = RowLabel(value=shown, at=at, pushed_by=by, pushed_at=when)
     return told

@@ -1,5 +1,6 @@
 """People's looks become labels, through the door by which all labels come: the one that became known last holds."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from millrace_contracts.labels import LabelValue
@@ -11,6 +12,8 @@ from millrace_core.rights import Actor
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.labels.queries import Truth
+from millrace_monitoring.labels.reading import MANY, Newcomer, Reader, Said
+from millrace_monitoring.newcomers import queries as newcomers
 from millrace_monitoring.reviews import queries
 from millrace_monitoring.reviews.agreeing import settle
 from millrace_monitoring.tables import Monitor, Review, Vote
@@ -24,14 +27,16 @@ async def label(
     session: AsyncSession, monitor: Monitor, entry: Review, said: ReviewLabel, actor: Actor
 ) -> None:
     """Record what somebody says an entry is. Raises: BadInput for what is no label here."""
-    kind = _kind(monitor)
-    number = kind.task.parse(said.value, kind.classes)
-    if isinstance(number, Refusal):
+    kind, reader = _kind(monitor), Reader.of(monitor)
+    (read,) = reader.read([said.value])
+    if isinstance(read, Newcomer) and not await _numbers(session, monitor, [read]):
+        read = MANY
+    if isinstance(read, Refusal):
         raise BadInput(
-            f"{str(said.value)[:80]!r} {number.words}.",
-            [FieldError("body.value", number.words, _choices(kind))],
+            f"{str(said.value)[:80]!r} {read.words}.",
+            [FieldError("body.value", read.words, _choices(kind))],
         )
-    value = kind.task.decode(number, kind.classes)
+    value = read.name if isinstance(read, Newcomer) else kind.task.decode(read, kind.classes)
     await _say(session, monitor, entry, actor, value, said.note, said.at)
 
 
@@ -77,11 +82,10 @@ async def _say(
     )  # fmt: skip
     said = (await queries.votes(session, [entry.number]))[entry.number]
     kind = _kind(monitor)
-    numbers = {vote.author: _number(kind, vote.value) for vote in said if vote.value is not None}
-    known = {author: number for author, number in numbers.items() if number is not None}
+    known = await _known(session, monitor, said)
     skips = sum(vote.value is None for vote in said)
     outcome = settle(list(known.values()), skips, needed(monitor), kind.task.classifies)
-    told = None if outcome.label is None else kind.task.decode(outcome.label, kind.classes)
+    told = None if outcome.label is None else await _told(session, monitor, kind, outcome.label)
     await queries.settle(session, entry, outcome.state, told)
     if outcome.label is None:
         return
@@ -92,7 +96,26 @@ async def _say(
     monitor.labelled += stored.new
 
 
-def _number(kind: Answers, value: LabelValue) -> float | None:
-    """A vote as a number; None for a class that there is no more."""
-    number = kind.task.parse(value, kind.classes)
-    return None if isinstance(number, Refusal) else number
+async def _known(session: AsyncSession, monitor: Monitor, said: Sequence[Vote]) -> dict[str, float]:
+    """Votes as numbers, by author; a new class below zero. Left out: skips, and what is no class any more."""
+    votes = [(vote.author, vote.value) for vote in said if vote.value is not None]
+    read = Reader.of(monitor).read(value for _, value in votes)
+    numbers = await _numbers(session, monitor, read)
+    known = dict[str, float]()
+    for (author, _), one in zip(votes, read, strict=True):
+        if isinstance(one, float):
+            known[author] = one
+        elif isinstance(one, Newcomer) and one.name in numbers:
+            known[author] = -float(numbers[one.name])
+    return known
+
+
+async def _numbers(session: AsyncSession, monitor: Monitor, read: Sequence[Said]) -> dict[str, int]:
+    names = {one.name for one in read if isinstance(one, Newcomer)}
+    return await newcomers.numbered(session, monitor.project, monitor.endpoint, names)
+
+
+async def _told(session: AsyncSession, monitor: Monitor, kind: Answers, number: float) -> LabelValue:
+    """A label as it is shown."""
+    names = await newcomers.names_of(session, monitor.project, monitor.endpoint, {number})
+    return names[number] if number in names else kind.task.decode(number, kind.classes)

@@ -151,4 +151,17 @@ def _outcome(answer: "LabelsRead") -> str:
         known += (
             f", {answer.unmatched} to none (kept: its prediction may come later; is the request id right?)"
         )
-    return f"{', '.join(words)}; {known}. {counted(answer.labelled, 'label is', 'labels are')} kept."
+    told = f"{', '.join(words)}; {known}. {counted(answer.labelled, 'label is', 'labels are')} kept."
+    return f"{told} {_new_classes(answer)}".rstrip()
+
+
+def _new_classes(answer: "LabelsRead") -> str:
+    """Classes that the version in production does not know, in a sentence; nothing without any."""
+    if not answer.unknown:
+        return ""
+    named = ", ".join(f"{item.value!r} ({item.labels})" for item in answer.new_classes[:5])
+    more = ", ..." if len(answer.new_classes) > 5 else ""
+    return (
+        f"{counted(answer.unknown, 'names', 'name')} a class that the version in production does not know: "
+        f"{named}{more}; a later version learns one that comes often enough."
+    )

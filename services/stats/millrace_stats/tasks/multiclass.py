@@ -40,14 +40,20 @@ class Multiclass(Classes):
     least_classes, most_classes = 3, 1000
 
     def losses(self, target: Array, predicted: Array) -> Floats:
+        """A label behind the classes is of one that the answer does not know: it gave that no chance (EDGE)."""
         known = np.isfinite(target)
         place = np.where(known, target, 0).astype(np.int64)
-        likely = predicted[np.arange(len(place)), place]
+        within = place < predicted.shape[1]
+        likely = np.where(within, predicted[np.arange(len(place)), np.where(within, place, 0)], 0.0)
         loss = -np.log(np.clip(likely, EDGE, 1.0))
         return np.asarray(np.where(known & self.known(predicted), loss, np.nan), np.float64)
 
     def scores(self, target: Floats, predicted: Floats) -> Metrics:
-        """`skill`: the share of the log loss of knowing only the classes' frequencies that the model saves."""
+        """`skill`: the share of the log loss of knowing only the classes' frequencies that the model saves.
+
+        Labels behind the classes of the answers are together one more class, which they never give a chance.
+        """
+        target, predicted = _with_unknown(target, predicted)
         loss = float(self.losses(target, predicted).mean())
         counts = confusion.matrix(target, predicted.argmax(axis=1), predicted.shape[1])
         hits = (predicted.argmax(axis=1) == target).astype(float)
@@ -126,6 +132,14 @@ class Multiclass(Classes):
             return members
         codes = np.random.default_rng(len(classes)).choice([-1.0, 1.0], (ENCODED, len(classes)))
         return [*members, *(code[target.astype(np.int64)] for code in codes)]
+
+
+def _with_unknown(target: Floats, predicted: Floats) -> tuple[Floats, Floats]:
+    """Labels and answers with one class more, of no probability, if some labels lie behind the classes."""
+    width = predicted.shape[1]
+    if not (target >= width).any():
+        return target, predicted
+    return np.minimum(target, width), np.column_stack([predicted, np.zeros(len(predicted))])
 
 
 def _entropy(counts: npt.NDArray[np.int64]) -> float:

@@ -27,6 +27,7 @@ from millrace_training.features.columns import (
     marked,
 )
 from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow
+from millrace_training.rows import newcomers
 from millrace_training.rows.digests import mixed
 from millrace_training.rows.records import Records
 from millrace_training.runtime.errors import JobError
@@ -79,7 +80,7 @@ def load(records: Records, spec: LearningSpec, columns: list[Column] | None = No
     """
     version = records.version(spec.dataset, spec.dataset_version)
     whole = records.rows(version)
-    rows = _labelled(whole, spec)
+    rows = _of_classes(_labelled(whole, spec), version, spec)
     left_out: list[str] = []
     if columns is None:
         columns, left_out = _usable(rows, version.data_schema, spec, personal_columns(whole, spec))
@@ -93,6 +94,17 @@ def load(records: Records, spec: LearningSpec, columns: list[Column] | None = No
     target, classes = targets.learnt(rows.column(spec.target), tasks.of(spec.task))
     made = _table(rows, columns, target, classes, spec, left_out)
     return replace(made, dialect=dialect, weight=targets.weights(rows, spec))
+
+
+def _of_classes(rows: pa.Table, version: DatasetVersionRead, spec: LearningSpec) -> pa.Table:
+    """The rows without those of classes that neither production knows nor the data has often enough."""
+    if not isinstance(spec, TrainSpec) or spec.known_classes is None:
+        return rows
+    contract = DataContract.model_validate(version.contract) if version.contract else None
+    time = (spec.event_time, spec.timezone) if spec.event_time else None
+    most = tasks.of(spec.task).most_classes
+    found = newcomers.of_rows(rows, spec.target, time, spec.known_classes, contract, most)
+    return rows.filter(pa.array(found.kept(rows.column(spec.target)))) if found.aside else rows
 
 
 def load_for(records: Records, spec: LearningSpec, signature: Signature) -> Table:

@@ -1,19 +1,17 @@
 """Classes that are out of balance: one that nearly all rows have, and a holdout that cannot judge."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.rows import Check, ValidateSpec
 from millrace_stats import tasks
 from millrace_stats.tasks import Value
+from millrace_training.rows import days as rows_days
 
 COMMON = 0.9
 """Share of rows of one class from which the others are told to be rare."""
-DAY = 86_400_000_000
 
 
 def imbalance(counts: Mapping[Value, int], name: str) -> list[Check]:
@@ -42,10 +40,9 @@ def holdout(table: pa.Table, asked: ValidateSpec) -> list[Check]:
     """
     if asked.event_time is None or asked.holdout_days is None:
         return []
-    days, target = _days(table.column(asked.event_time), asked.timezone), table.column(asked.target)
-    used = (
-        days >= 0 if asked.cut is None else (days >= 0) & _before(table.column(asked.event_time), asked.cut)
-    )
+    times, target = table.column(asked.event_time), table.column(asked.target)
+    days = rows_days.numbers(times, asked.timezone)
+    used = days >= 0 if asked.cut is None else (days >= 0) & rows_days.before(times, asked.cut)
     if not used.any():
         return []
     last = used & (days > days[used].max() - asked.holdout_days)
@@ -67,15 +64,3 @@ def _refused(asked: ValidateSpec, where: str, value: Value, rows: int, mend: str
     return Check.failed(
         "holdout", seen, "at least two different target values", remedy, column=asked.target, rows=rows
     )
-
-
-def _days(times: pa.ChunkedArray, zone: str) -> np.ndarray:
-    """Day numbers on the clocks of *zone*, int64 (rows,); -1 without a time."""
-    moments = times.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.timestamp("us", zone))
-    local = pc.local_timestamp(moments).cast(pa.int64()).fill_null(-1)
-    return np.asarray(np.asarray(local) // DAY)
-
-
-def _before(times: pa.ChunkedArray, cut: datetime) -> np.ndarray:
-    micros = times.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()).fill_null(-1)
-    return np.asarray(np.asarray(micros) < round(cut.timestamp() * 1_000_000))

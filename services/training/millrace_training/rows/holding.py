@@ -1,6 +1,6 @@
 """What of a delivery would enter a dataset: read, held to the contract and to the rows that are there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
-from millrace_contracts.data import DataContract
+from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.datasets import DatasetVersionRead, RowsOrigin
+from millrace_contracts.names import ClassValue
 from millrace_contracts.pulls import PullSpec
 from millrace_contracts.rows import Check, DeliveryReport, IngestSpec
 from millrace_contracts.tables import Dialect
@@ -19,7 +20,7 @@ from millrace_table.pieces import Filed, Rows
 from millrace_table.reading import Loaded
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed
-from millrace_training.rows import across, checks, delivery, piecewise, repeats, widening
+from millrace_training.rows import across, checks, delivery, newcomers, piecewise, repeats, widening
 from millrace_training.rows.checks import Checked
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.present import Present
@@ -94,23 +95,43 @@ def take(
         reading.refuse_rejects(loaded, wider.contract.rejects_at_most)
         hold = _Holding(raw, spec, came, parent, before, folder, told)
         held = hold.to(wider)
+        said = wider.contract
+        if not may_widen and came.partial and _few_beyond(said, held, spec.timezone):
+            wider = Widened(newcomers.with_share(said, 1.0), wider.changes)
+            held = hold.to(wider)
         broken = held.whole.report.checks if may_widen else _guessed_wrong(came, wider.contract, held)
         if broken and held.whole.report.failed:
             more = widening.widened(wider.contract, broken, held.typed)
             held = hold.to(Widened(more.contract, [*wider.changes, *more.changes]))
     except Unreadable as error:
         return report.model_copy(update={"checks": [error.check]})
-    return held.whole.report if held.whole.report.failed else held.whole
+    if held.whole.report.failed:
+        return held.whole.report
+    return held.whole if wider.contract is said else _as_said(held.whole, said)
+
+
+def _as_said(whole: Accepted, said: DataContract) -> Accepted:
+    """What was taken, under a contract that leaves out no more rows of the next delivery than it said."""
+    share = said.column(said.target or "").outside_at_most
+    return replace(whole, contract=newcomers.with_share(whole.contract, share))
+
+
+def _few_beyond(contract: DataContract, held: Held, zone: str) -> bool:
+    """Whether truths beyond a guess came so seldom that they may be mistakes, and still too often to be left out."""
+    failed = [one for one in held.whole.report.failed if one.check == "range"]
+    if contract.target is None or not any(one.column == contract.target for one in failed):
+        return False
+    time = None if contract.event_time is None else (contract.event_time, zone)
+    target = contract.column(contract.target)
+    return target.guessed and not newcomers.beyond(held.typed, target, time).enough
 
 
 def _guessed_wrong(came: Delivery, contract: DataContract, held: Held) -> list[Check]:
-    """Guesses about inputs that the rows which production was asked with break: these are what a model has to answer.
+    """Guesses that the rows which production was asked with, or their truth, break: these a model has to answer.
 
-    A person's bounds hold, and so does every promise about the target; that the inputs moved, the monitor tells.
+    A person's bounds hold; that something moved, the monitor tells.
     """
-    guessed = {
-        column.name for column in contract.columns if column.guessed and column.name != contract.target
-    }
+    guessed = {column.name for column in contract.columns if column.guessed}
     lines = held.whole.report.checks if came.partial else []
     return [one for one in lines if one.check in ("range", "values") and one.column in guessed]
 
@@ -140,7 +161,11 @@ class _Holding:
     def to(self, asked: Widened) -> Held:
         """Hold it to a contract, its new rows to the dataset. Raises: Unreadable for times in mixed zones."""
         contract, loaded = asked.contract, self.raw.reading
-        checked = self._checked(_read_as(contract, loaded.dialect or self.spec.dialect))
+        known = self._known(contract)
+        held = contract if known is None else newcomers.opened(contract)
+        checked = self._checked(_read_as(held, loaded.dialect or self.spec.dialect))
+        if known is not None:
+            checked = _with_newcomers(checked, contract.column(contract.target or ""), known)
         rows = ordering.ordered(checked.kept, contract.event_time)
         report = DeliveryReport(
             rows=self.raw.rows.num_rows,
@@ -162,6 +187,12 @@ class _Holding:
         lines = [*reading.checks(loaded), *checked.checks, *over, volume]
         return Held(replace(whole, report=news.report.model_copy(update={"checks": lines})), checked.table)
 
+    def _known(self, contract: DataContract) -> Sequence[ClassValue] | None:
+        """The classes of production where its labels may bring others, because the contract's are a guess."""
+        asked = self.spec.known_classes if isinstance(self.spec, IngestSpec) else None
+        may = self.came.partial and contract.target is not None and contract.column(contract.target).guessed
+        return asked if may else None
+
     def _checked(self, contract: DataContract) -> Checked:
         raw, zone, partial, known = self.raw.rows, self.spec.timezone, self.came.partial, _span(self.parent)
         if not isinstance(raw, Filed):
@@ -169,6 +200,13 @@ class _Holding:
         return piecewise.check(
             raw, contract, zone, self.folder, lambda rows: self.told("checked", rows), partial, known
         )
+
+
+def _with_newcomers(checked: Checked, target: ColumnContract, known: Sequence[ClassValue]) -> Checked:
+    """The rows as they were taken with whatever class, under the contract that has grown by what is known."""
+    contract = newcomers.grown(checked.contract, target, known)
+    lines = [*checked.checks, *newcomers.told(checked.kept, target, known)]
+    return replace(checked, contract=contract, checks=lines)
 
 
 def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract | None:

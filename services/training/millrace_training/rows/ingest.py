@@ -106,6 +106,7 @@ def _beside(report: DeliveryReport, changes: list[str]) -> str:
         )
     if report.repeated:
         told.append(counted(report.repeated, "more was there already", "more were there already"))
+    told += [one.observed for one in report.checks if one.check == "new classes"]
     if changes:
         more = f" and {len(changes) - TOLD} more" if len(changes) > TOLD else ""
         told.append(f"the contract's guess has grown: {', '.join(changes[:TOLD])}{more}")

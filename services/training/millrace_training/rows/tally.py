@@ -20,7 +20,7 @@ REMEMBERED = 1 << 20
 
 KNOWN = "They are taken; a value that comes again is known from then on."
 ALLOW = "They are taken; add them to `allowed` if they are right."
-LEARNT = "They are taken; no model answers with such a class before a search has learnt it: millrace retrain --search."
+LEARNT = "They are taken; the next run learns a class that the contract knows, or that has 10 rows on 2 days."
 
 
 class Tally:

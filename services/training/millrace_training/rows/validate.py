@@ -11,16 +11,16 @@ from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, Valid
 from millrace_stats import leaks as bars
 from millrace_stats import tasks
 from millrace_stats.tasks import Refusal, Task, Value
+from millrace_stats.tasks.newcomers import LEAST_ROWS as LEAST_CLASS
 from millrace_table import tensors
 from millrace_table.inference import ROWS
 from millrace_table.refusals import words
-from millrace_training.rows import balance, leakage, precision, privacy, proxies
+from millrace_training.rows import balance, days, leakage, newcomers, precision, privacy, proxies
 from millrace_training.rows.leakage import Labels
+from millrace_training.rows.newcomers import Newcomers
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 
-LEAST_CLASS = 10
-"""Rows of a class below which it can hardly be learnt, and not be tested."""
 NAMED = 5
 """So many rare classes are named."""
 
@@ -32,15 +32,31 @@ def run(spec: ValidateSpec, context: Context) -> ValidateResult:
     version = records.version(spec.dataset, spec.dataset_version)
     table = records.rows(version)
     context.report("screen")
-    report = DeliveryReport(rows=table.num_rows, checks=check(table, spec, _trusted(version)))
+    new = _newcomers(table, spec, version)
+    kept = table.filter(pa.array(new.kept(table.column(spec.target)))) if new.aside else table
+    report = DeliveryReport(rows=table.num_rows, checks=[*new.checks, *check(kept, spec, _trusted(version))])
     reasons = [f"{item.check}: {item.observed}" for item in report.failed]
+    learnt = "".join(f" New classes are {item.observed}." for item in new.checks if item.verdict == "passed")
     notes = "".join(f" {item.observed}. {item.mend}" for item in report.noted)
     return ValidateResult(
         accepted=not reasons,
         report=report,
-        reason="; ".join(reasons) or f"{table.num_rows} rows can be trained on.{notes}",
+        reason="; ".join(reasons) or f"{kept.num_rows} rows can be trained on.{learnt}{notes}",
         failed=report.broken,
     )
+
+
+def _newcomers(table: pa.Table, asked: ValidateSpec, version: DatasetVersionRead) -> Newcomers:
+    """What becomes of classes that production does not know, by the rows that are learnt from."""
+    needed = [name for name in (asked.target, asked.event_time) if name]
+    if asked.known_classes is None or not set(needed) <= set(table.column_names):
+        return newcomers.NONE
+    if asked.cut is not None and asked.event_time is not None:
+        table = table.filter(pa.array(days.before(table.column(asked.event_time), asked.cut)))
+    contract = DataContract.model_validate(version.contract) if version.contract else None
+    time = (asked.event_time, asked.timezone) if asked.event_time else None
+    most = tasks.of(asked.task).most_classes
+    return newcomers.of_rows(table, asked.target, time, asked.known_classes, contract, most)
 
 
 def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check]:
