@@ -51,6 +51,8 @@ test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in to
 	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
 test-browser: $(STAMP) .cache/browser/done ## Open every page of the console in Chromium (Debian's), with axe-core
 	$(BIN)/pytest -q tests/console/test_people_seen.py tests/loop/test_console.py tests/loop/test_console_audit.py tests/loop/test_console_review.py tests/loop/test_small_firm.py
+pictures: $(STAMP) .cache/browser/done ## Make the pictures of the console's pages for docs, from what make demo or demo-short left
+	$(BIN)/python -m tests.console.pictures $(firstword $(wildcard out/demo/home out/demo-short/home) out/demo-short/home)
 test-oidc: $(STAMP) ## Sign in at a provider of OpenID Connect, npm's oidc-provider (needs Node and npm)
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node and npm are not here: apt-get install nodejs npm" >&2; exit 2; }
 	$(BIN)/pytest -q tests/console/test_oidc.py
@@ -146,4 +148,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-estimate bench-rodents bench-replays bench-decisions test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-oidc test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-estimate bench-rodents bench-replays bench-decisions test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser pictures test-oidc test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

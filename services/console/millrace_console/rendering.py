@@ -1,7 +1,7 @@
 """Templates become pages: every value is escaped, a missing one is a mistake, times and numbers read alike."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from millrace_console import stamps
 from millrace_console.asking import lacks
+from millrace_contracts import durations
+from millrace_contracts.counting import counted
 from millrace_contracts.digits import legible, signed
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,7 +41,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "moment": moment, "day": day, "number": number, "count": count, "share": share, "cut": cut, "part": part,
-        "any_way": any_way, "lacks": lacks, "signed": signed,
+        "any_way": any_way, "lacks": lacks, "signed": signed, "lasting": lasting, "counted": counted,
     }  # fmt: skip
     made.globals |= {"asset": stamps.asset, "address": address}
     return made
@@ -69,6 +71,11 @@ def number(value: float | None, digits: int = 4) -> str:
 def count(value: int | None) -> str:
     """Like 12,345."""
     return DASH if value is None else f"{value:,}"
+
+
+def lasting(seconds: float) -> str:
+    """So many seconds, like `1 day`."""
+    return durations.words(timedelta(seconds=seconds))
 
 
 def share(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Alarms: what a monitor found, and what somebody else holds to stand."""
 
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -23,8 +23,11 @@ class AlarmRead(Read):
     kind: AlarmKind
     cause: str = Field(description="What exactly, like 'quality:nulls:origin'; at most one is open for each.")
     state: AlarmState
-    opened_day: date = Field(description="The day, in the loop's time zone, whose closing opened it.")
-    last_day: date = Field(description="The last day on which it was found.")
+    opened_day: date = Field(
+        description="The day, in the loop's time zone, whose closing opened it; of the kinds quarantine and blocked, "
+        "which no closed day finds, the day on the clock, UTC."
+    )
+    last_day: date = Field(description="The last day on which it was found; of those kinds as opened_day.")
     closed_day: date | None
     count: int = Field(description="On how many days it was found.")
     reason: str
@@ -46,6 +49,21 @@ class AlarmRead(Read):
     closed_at: AwareDatetime | None = Field(
         default=None, description="When it was found to be over, on the clock."
     )
+
+    @property
+    def event_day(self) -> date | None:
+        """The event day that opened it; None: no closed day did, and only the clock says since when."""
+        return None if self.kind in get_args(HeldKind) else self.opened_day
+
+    @property
+    def last_event_day(self) -> date | None:
+        """The last event day on which it was found; None as for `event_day`."""
+        return None if self.event_day is None else self.last_day
+
+    @property
+    def event_days(self) -> int | None:
+        """On how many event days it was found; None as for `event_day`."""
+        return None if self.event_day is None else self.count
 
 
 SILENCE_DAYS = 90

@@ -106,7 +106,6 @@ def columns(version: DatasetVersionRead | None) -> list[dict[str, object]]:
         {
             "name": item.name,
             "type": item.type,
-            "nullable": item.nullable,
             "rules": rules.told(grown.get(item.name, {})),
             "said": "" if said.get(item.name, {}).get("guessed") else rules.told(said.get(item.name, {})),
             "guessed": bool(grown.get(item.name, {}).get("guessed", item.name not in said)),

@@ -10,6 +10,8 @@ from millrace_console.drawing.scale import Scale, dates, rule, svg, text
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960.0, 150.0, 58.0, 14.0, 8.0, 24.0
 COLOURS = 8
+NAMED = 26.0, 0.3
+"""Pixels and share from which the place of a version has its name in it."""
 
 
 @dataclass(frozen=True)
@@ -59,5 +61,7 @@ def _stack(step: Shares, end: datetime, across: Scale, up: Scale) -> list[Markup
                 '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
             ).format(f"share v{version % COLOURS}", left, top, max(right - left, 0.6), floor - top, words)
         )
+        if right - left >= NAMED[0] and part >= NAMED[1]:
+            pieces.append(text((left + right) / 2, (top + floor) / 2 + 16, f"v{version}", "middle", "inside"))
         below += part
     return pieces

@@ -46,11 +46,11 @@ class Facts:
         lately = [item for item in self.drift if item.psi][-DRIFTED:]
         return next(reversed(widest(item for item in lately if item.champion == lately[-1].champion)), None)
 
-    def worst(self) -> list[tuple[str, float]]:
-        """The features that have moved most in it."""
-        last = self.moved()
-        ranked = sorted(last.psi.items(), key=lambda item: -item[1])[:FEATURES] if last else []
-        return [(watched(name), psi) for name, psi in ranked]
+
+def worst(moved: DriftRead | None) -> list[tuple[str, float]]:
+    """The features that have moved most in that window."""
+    ranked = sorted(moved.psi.items(), key=lambda item: -item[1])[:FEATURES] if moved else []
+    return [(watched(name), psi) for name, psi in ranked]
 
 
 async def gather(

@@ -15,7 +15,7 @@ from millrace_console.drawing.shares import shares
 from millrace_console.drawing.story import NAMES, sign, story
 from millrace_console.loops import told
 from millrace_console.loops.coming import coming, spec_of
-from millrace_console.loops.facts import gather
+from millrace_console.loops.facts import gather, worst
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import LoopIn, ProjectIn, frame
 from millrace_console.rendering import page
@@ -52,7 +52,7 @@ async def one(
     zone = ZoneInfo(spec.data.timezone if spec else "UTC")
     base, days, task = f"/p/{project}", facts.days, spec.task if spec else ""
     marks = told.marks(facts.decisions, facts.alarms, zone, base)
-    near = timedelta(days=7)
+    near, moved = timedelta(days=7), facts.moved()
     seen = [mark for mark in marks if days and days[0].day - near <= mark.day <= days[-1].day + near]
     weeks_of = facts.estimates.windows if facts.estimates else []
     end = found.settled_through or (begin(days[-1].day, zone.key) if days else datetime.now(zone))
@@ -70,8 +70,8 @@ async def one(
         "runs": facts.runs[::-1][:RUNS],
         "endpoint": facts.endpoint,
         "days": days,
-        "drift": facts.worst(),
-        "moved": facts.moved(),
+        "drift": worst(moved),
+        "moved": moved,
         "heat": heat(weeks(facts.drift)),
         "quality": told.quality(facts.last()),
         "slices": told.slices(facts.last()),

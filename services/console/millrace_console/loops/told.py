@@ -41,7 +41,11 @@ def marks(
     Args:
         base: address under which decisions and alarms have their pages.
     """
-    found = [Mark(item.opened_day, "alarm", item.reason, f"{base}/alarms#{item.id}") for item in alarms]
+    found = [
+        Mark(item.event_day, "alarm", item.reason, f"{base}/alarms#{item.id}")
+        for item in alarms
+        if item.event_day is not None
+    ]
     for item in decisions:
         day = day_of(item, zone)
         what = MARKED.get(item.kind)

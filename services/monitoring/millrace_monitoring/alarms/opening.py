@@ -7,6 +7,7 @@ from typing import Any
 
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.closings import OpenedAlarm
+from millrace_contracts.counting import counted
 from millrace_contracts.decisions import Decision, decision, decision_id, rounded
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.names import shortened
@@ -142,7 +143,9 @@ async def _keep_silent(session: AsyncSession, alarm: Alarm) -> None:
 
 async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
     alarm.state, alarm.closed_day, alarm.closed_at = AlarmPhase.CLOSED, place.day, utcnow()
-    reason = f"{alarm.cause} is over; it was found on {alarm.count} day(s), last on {alarm.last_day}"
+    reason = f"{alarm.cause} is over"
+    if place.timed:
+        reason += f"; it was found on {counted(alarm.count, 'day')}, last on {alarm.last_day}"
     await decide(session, Outbox, _decision(place, alarm, "alarm.closed", AlarmPhase.CLOSED, reason))
 
 

@@ -14,6 +14,7 @@ from millrace.quarantine import NoLoop
 from millrace.scoring import Damaged
 from millrace.transport.errors import ApiError, JobFailed, NotRunning
 from millrace.transport.kube import KubeError
+from millrace_contracts.counting import counted
 from millrace_contracts.formats import UnknownFormat
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.loop import mistakes
@@ -59,7 +60,7 @@ def words(error: Exception) -> list[str] | None:
     if isinstance(error, ValidationError):
         return ["this cannot be sent", *mistakes(error)[:MOST]]
     if isinstance(error, BadDocument):
-        return [f"{len(error.mistakes)} mistake(s) in the document", *map(str, error.mistakes)]
+        return [f"{counted(len(error.mistakes), 'mistake')} in the document", *map(str, error.mistakes)]
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
         return [f"{error.filename}: {error.strerror}", "Check the path."]
     if isinstance(error, UnicodeDecodeError):

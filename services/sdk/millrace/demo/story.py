@@ -206,7 +206,8 @@ def tell(
 
 def events(facts: Facts) -> list[Mark]:
     """Marks for the daily curve."""
-    marks = [Mark(str(item.opened_day), "alarm", item.cause) for item in facts.alarms]
+    days = [(item.event_day, item.cause) for item in facts.alarms if item.event_day is not None]
+    marks = [Mark(str(day), "alarm", cause) for day, cause in days]
     for item in facts.decisions:
         if item.event_time is None:
             continue

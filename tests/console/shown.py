@@ -1,0 +1,56 @@
+"""Which picture of docs/images shows which page of the console, and why a page has none."""
+
+P, L = "/p/{project}", "/p/{project}/loops/{loop}"
+SHOWN: dict[str, tuple[str, ...]] = {
+    f"{P}/loops": ("console-overview", "console-overview-400"),
+    L: ("console-loop",),
+    f"{L}/runs/{{number}}": ("console-run", "console-run-dark", "console-approval"),
+    f"{P}/jobs/{{job}}": ("console-job",),
+    f"{L}/versions": ("console-versions",),
+    f"{L}/versions/{{number}}": ("console-version",),
+    f"{L}/data": ("console-data",),
+    f"{P}/quarantine/{{entry}}/do/{{what}}": ("console-quarantine",),
+    f"{L}/predict": ("console-predict",),
+    f"{L}/review": ("console-review",),
+    f"{L}/review/{{number}}": ("console-reviewed",),
+    f"{L}/backtests": ("console-backtests",),
+    f"{L}/backtests/{{backtest}}": ("console-backtest",),
+    f"{L}/do/{{what}}": ("console-confirm",),
+    f"{L}/deliveries/{{job}}": ("console-delivery",),
+    f"{P}/new": ("console-new",),
+    f"{P}/drafts/{{job}}": ("small-firm-columns", "small-firm-draft"),
+    f"{P}/approvals": ("console-approvals",),
+    f"{P}/decisions": ("console-decisions",),
+    f"{P}/decisions/{{decision}}": ("console-decision",),
+    f"{P}/alarms": ("console-alarms",),
+    f"{P}/alarms/{{alarm}}/silence": ("console-silence",),
+    f"{P}/audit": ("console-audit",),
+    f"{P}/audit/champion": ("auditor-champion",),
+    f"{P}/audit/lineage": ("auditor-lineage",),
+    f"{P}/audit/request": ("auditor-request",),
+    "/you": ("console-you",),
+    "/login": ("console-login",),
+}
+"""Pictures by the address of a page, as routes have it; files of docs/images without `.png`."""
+
+UNSHOWN = {
+    "/": "leads on to the loops",
+    "/p": "leads on to the loops of a project",
+    "/link": "one sentence and one button, which docs/howto/console.md says",
+    "/oidc/start": "leads on to the provider",
+    "/oidc/callback": "leads on to where somebody came from",
+    "/oidc/out": "leads on to the provider",
+    f"{L}/runs/{{number}}/events": "a stream of the page of a run",
+    f"{P}/jobs/{{job}}/log": "a file",
+    f"{L}/versions/{{number}}/card": "a file",
+    f"{L}/versions/{{number}}/report": "a file",
+    f"{P}/quarantine/{{entry}}/file": "a file",
+    f"{P}/audit/files/{{name}}": "a file",
+    "/static/{digest}/{name}": "a file",
+    "/favicon.ico": "a file",
+    "/healthz": "for machines",
+    "/readyz": "for machines",
+    "/openapi.json": "for machines",
+    "/metrics": "for machines",
+}
+"""Addresses that answer and have no picture, with the reason."""
