@@ -71,7 +71,8 @@ async def test_each_version_that_was_judged_says_how_far_its_groups_lay_apart_an
         model="loans", number=1, created_at=None, lineage=Lineage(loop_run=1), variants=[]
     )
     text = environment().get_template("versions.html").render(
-        versions=[kept], named={}, moves=[], figures={1: []}, groups=found, person=shown, project="default",
+        versions=[kept], named={}, moves=[], figures={1: []}, groups=found, months=None, gaps=[], person=shown,
+        project="default",
         projects=["default"], section="loops", loop_name="loans", missing=[], path="/", query="",
     )  # fmt: skip
     assert "2026-06-01 to 2026-06-29" in text

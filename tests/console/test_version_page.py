@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from millrace_console.drawing import fit
+from millrace_console.drawing import effects, fit
 from millrace_console.rendering import environment
+from millrace_contracts.effects import CategoryEffect, Effect, EffectPoint
 from millrace_contracts.endpoints import RevisionRead, RevisionState
 from millrace_contracts.fits import CalibrationCurve, CalibrationPoint, ErrorSpan
 from millrace_contracts.models import Lineage, ModelVersionRead
@@ -26,7 +27,7 @@ def shown(**more):
     person = SimpleNamespace(name="ada", csrf="x")
     values = {
         "it": version, "lineage": lineage, "metrics": [], "environment": [], "params": [], "front": None,
-        "judged": None, "looks": None, "serving": [], "curves": [], "errors": None, "person": person,
+        "judged": None, "looks": None, "serving": [], "curves": [], "errors": None, "moved": [], "person": person,
         "project": "default", "projects": ["default"], "section": "loops", "loop_name": "sales", "missing": [],
         "path": "/", "query": "",
     }  # fmt: skip
@@ -65,3 +66,44 @@ def test_it_says_where_it_answers():
     page = shown(serving=[revision])
     assert "sales--r2" in page
     assert "100 %" in page
+
+
+def number_effect(outputs, of_classes, *moved, **more):
+    points = [EffectPoint(at=at, moved=by) for at, by in enumerate(moved)]
+    return Effect(
+        column="size", kind="number", outputs=outputs, of_classes=of_classes, rows=9, points=points
+    ).model_copy(update=more)
+
+
+WORDS = Effect(
+    column="shop", kind="category", outputs=["yes"], of_classes=True, rows=9,
+    categories=[CategoryEffect(value=value, rows=4, moved=[by]) for value, by in (("<b>", 0.05), ("", -0.125))],
+)  # fmt: skip
+
+
+class TestEffects:
+    def test_a_number_is_a_curve_in_the_unit_of_the_target(self):
+        drawn = effects.effect(number_effect(["price"], False, [-2.5], [0.5], [2.0]))
+        assert drawn.count('class="moved m0"') == 1
+        assert "in the unit of price" in drawn
+        assert "size 2: price +2" in drawn
+
+    def test_many_classes_have_a_curve_each_in_points_of_probability(self):
+        drawn = effects.effect(number_effect(["a", "b"], True, [-0.25, 0.25], [0.25, -0.25]))
+        assert drawn.count('class="moved m') == 2
+        assert "● b" in drawn
+        assert "size 1: b -25" in drawn
+        assert "in points of probability" in drawn
+
+    def test_a_time_is_told_as_a_date(self):
+        assert "1970-01-01" in effects.effect(number_effect(["y"], False, [0.0], [1.0], kind="timestamp"))
+
+    def test_categories_are_dots_with_their_rows(self):
+        drawn = effects.effect(WORDS)
+        assert "&lt;b&gt;, 4 rows: yes +5" in drawn
+        assert "missing, 4 rows: yes -12.5" in drawn
+        assert "in points of probability of yes" in drawn
+
+    def test_they_stand_on_the_page_and_a_version_of_an_earlier_release_has_none(self):
+        assert "How the answer moves with it" in shown(moved=[("shop", effects.effect(WORDS))])
+        assert "How the answer moves with it" not in shown(moved=[])

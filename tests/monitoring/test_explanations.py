@@ -8,7 +8,9 @@ import pytest
 from fastapi import HTTPException
 
 from millrace.aio.registry import AsyncRegistry
+from millrace_contracts.explanations import EXPLAINED_WITHIN
 from millrace_monitoring.graphs import explainers
+from millrace_monitoring.settings import MonitoringSettings
 
 from .flowers import KINDS, SIGNATURE, flower_monitor, probabilities, version
 from .sales import START
@@ -175,3 +177,8 @@ async def test_a_registry_that_does_not_answer_is_a_503_soon(service, monkeypatc
     answer = await explained(service, {"price": 7.0, "shop_name": "north"}, expect=503)
     assert words in answer.json()["detail"]
     assert answer.headers["retry-after"] == "1"
+
+
+def test_waiting_and_work_end_before_serving_cuts_them():
+    allowed = MonitoringSettings.model_fields["explain_seconds"].default
+    assert 2 * allowed < EXPLAINED_WITHIN

@@ -1,12 +1,13 @@
 """Explanations come beside an answer, from monitoring; what is in their way is told, and costs no answer."""
 
+import asyncio
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from millrace.transport.errors import ApiError
-from millrace_contracts.explanations import Contribution, Explanations, RowExplanation
+from millrace_contracts.explanations import EXPLAINED_WITHIN, Contribution, Explanations, RowExplanation
 from millrace_core.errors import BadInput, TooLarge
 from millrace_serving.predictions import explaining
 
@@ -55,13 +56,26 @@ async def test_nothing_is_asked_where_all_is_withheld():
     [
         (ApiError(409, {"detail": "Version 3 keeps no golden rows."}, ""), "keeps no golden rows"),
         (httpx.ConnectError("refused"), "does not answer (ConnectError)"),
-        (TimeoutError(), "does not answer (TimeoutError)"),
+        (httpx.ReadTimeout("slow"), "does not answer (ReadTimeout)"),
     ],
 )
 async def test_what_is_in_the_way_is_told_beside_the_answer(outcome, words):
     told, why = await explained(Monitoring(outcome), [{"x": 2.0}], [True])
     assert told is None
     assert words in why
+
+
+async def test_it_is_cut_at_the_bound_that_contracts_tell(monkeypatch):
+    class Endless:
+        async def explain(self, endpoint, version, rows, project):
+            await asyncio.Event().wait()
+
+    bounds, timeout = [], asyncio.timeout
+    monkeypatch.setattr(explaining.asyncio, "timeout", lambda seconds: bounds.append(seconds) or timeout(0))
+    assert await explained(Endless(), [{"x": 2.0}], [True]) == (
+        None, "It was not explained within 5 s; ask again, or for fewer rows.",
+    )  # fmt: skip
+    assert bounds == [EXPLAINED_WITHIN]
 
 
 async def test_a_revision_that_is_not_known_is_not_explained():

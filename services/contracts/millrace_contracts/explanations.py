@@ -10,6 +10,8 @@ from millrace_contracts.parts import Strictly
 
 MOST_EXPLAINED = 10
 """Rows of one request that are explained."""
+EXPLAINED_WITHIN = 5.0
+"""Seconds that explanations may take beside an answer, altogether: then the answer goes without them."""
 ExplanationUnit = Literal["number", "log-odds"]
 ExplanationMethod = Literal["trees", "coalitions", "permutations"]
 

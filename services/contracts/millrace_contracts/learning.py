@@ -9,6 +9,7 @@ from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.building import BuiltWith
 from millrace_contracts.contenders import ArchivedContender, ArchivedEvaluation, Contender
 from millrace_contracts.custom_code import CodeMade, CodeSpec
+from millrace_contracts.effects import Effect, Importance
 from millrace_contracts.fairness import FairnessEvaluation, FairnessSpec
 from millrace_contracts.fits import FitEvaluation
 from millrace_contracts.models import Golden
@@ -216,13 +217,6 @@ class SliceEvaluation(BaseModel):
     blocks: list[Block] = []
 
 
-class Importance(BaseModel):
-    """Loss that is added when a column is shuffled."""
-
-    column: str
-    loss_added: float
-
-
 class RocPoint(BaseModel):
     """One point of a ROC curve."""
 
@@ -290,6 +284,7 @@ class EvaluateResult(BaseModel):
     )
     fairness: FairnessEvaluation | None = Field(default=None, description="Null: no groups are declared.")
     importance: list[Importance] = []
+    effects: list[Effect] = Field(default=[], description="Of what matters most; empty: not told.")
     roc: list[RocPoint] = []
     classes: ClassesEvaluation | None = Field(
         default=None, description="The candidate's; null for a regression."

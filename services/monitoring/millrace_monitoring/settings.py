@@ -36,7 +36,7 @@ class MonitoringSettings(Settings):
     retention_seconds: float = 3600.0
     """Seconds between two passes that delete what no policy keeps."""
     explain_seconds: float = Field(default=2.0, gt=0, le=60)
-    """Seconds that the explanation of a request may wait for its turn, and then take."""
+    """Seconds that the explanation of a request may wait for its turn, and then take as many; serving cuts it at 5."""
     webhook_hosts: list[str] = Field(default=[])
     """Hosts (`name`, `name:port`, or `*.name` for all below it) to which messages may be posted; none by default."""
     webhook_private: bool = False

@@ -163,7 +163,7 @@ class TestByTime:
         drawn = run_evaluate(order, make_context("evaluate"))
         kept = dict(registry.store)
         unread = run_evaluate(order, replace(make_context("replayed"), pages=False))
-        assert unread == drawn | {"report": None}
+        assert unread == drawn | {"report": None, "effects": []}
         assert registry.store == kept
 
     def test_a_champion_from_before_the_holdout_is_scored_on_all_of_it(self, trained, make_context, registry):
@@ -226,6 +226,10 @@ class TestByTime:
         found = {item["column"]: item["loss_added"] for item in made["importance"]}
         assert made["importance"][0]["column"] == "x"
         assert found["shop"] > 10 * abs(found["unused"])
+        first, second = made["effects"][:2]
+        assert (first["column"], second["column"]) == ("x", "shop")
+        assert first["points"][-5]["moved"][0] - first["points"][5]["moved"][0] > 3, "five for one of x"
+        assert {item["value"] for item in second["categories"]} == {"S0", "S1", "S2"}
 
     def test_the_same_question_has_the_same_answer(self, trained, make_context):
         candidate, champion = trained("new", None), trained("old", "2013-08-10T00:00:00Z")

@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from millrace import cards, explanation
 from millrace.aio.cards import gather
 from millrace_console.asking import Asked
-from millrace_console.drawing import fit
+from millrace_console.drawing import effects, fit
 from millrace_console.drawing.bars import bars
 from millrace_console.drawing.front import front
 from millrace_console.history import evaluations, runs, versions
@@ -108,6 +108,7 @@ async def model_version(
         "params": flat(lineage.run.params if lineage.run else {}),
         "front": front(found.front),
         "judged": judged,
+        "moved": [(item.column, effects.effect(item)) for item in judged.effects] if judged else [],
         "looks": bars([(item.column, item.loss_added) for item in judged.importance], LOOKS)
         if judged
         else None,

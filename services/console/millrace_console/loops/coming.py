@@ -2,22 +2,13 @@
 
 from datetime import datetime
 
-from pydantic import ValidationError
-
+from millrace_console.declared import spec_of
 from millrace_contracts import durations
 from millrace_contracts.calendars import Calendar
-from millrace_contracts.loop import ModelLoop, Spec
+from millrace_contracts.loop import Spec
 from millrace_contracts.loops import LoopRead
 
 IN_FLIGHT = ("pending", "running", "awaiting-approval", "rolling-out")
-
-
-def spec_of(loop: LoopRead) -> Spec | None:
-    """What is declared; None for a document that only an earlier version took."""
-    try:
-        return ModelLoop.stored(loop.document).spec
-    except ValidationError:
-        return None
 
 
 def coming(loop: LoopRead) -> list[str]:

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from millrace_console.asking import Asked
+from millrace_console.declared import spec_of
 from millrace_console.drawing.heat import heat, weeks
 from millrace_console.drawing.intervals import intervals
 from millrace_console.drawing.shares import shares
 from millrace_console.drawing.story import NAMES, sign, story
 from millrace_console.loops import told
-from millrace_console.loops.coming import coming, spec_of
+from millrace_console.loops.coming import coming
 from millrace_console.loops.facts import gather, worst
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import LoopIn, ProjectIn, frame

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from millrace.cards import limits, making
+from millrace.cards import answers, limits, making
 from millrace.cards.blocks import Block, Bullets, Lines, Section, Words, moment, number
 from millrace.cards.blocks import flat as flat
 from millrace.pages.groups import HEADINGS, NO_VERDICT, rows
@@ -161,6 +161,7 @@ def _importance(card: ModelCard) -> Iterator[Block]:
         ("column", "loss added"),
         [(item.column, number(item.loss_added)) for item in judged.importance[:MOST]],
     )
+    yield from answers.moved(card)
 
 
 def _unknown(card: ModelCard) -> Iterator[Block]:
@@ -170,6 +171,7 @@ def _unknown(card: ModelCard) -> Iterator[Block]:
 CHAPTERS: Sequence[Chapter] = (
     Chapter("What it is", _what),
     Chapter("How good it is, against what", _good),
+    Chapter("Its answers beside the truth", answers.beside_truth),
     Chapter("On which days", _days),
     Chapter("For whom not, and where little is known", limits.blocks),
     Chapter("Slices", _slices),

@@ -7,12 +7,10 @@ import httpx
 
 from millrace.aio import AsyncMillrace
 from millrace.transport.errors import ApiError
-from millrace_contracts.explanations import MOST_EXPLAINED
+from millrace_contracts.explanations import EXPLAINED_WITHIN, MOST_EXPLAINED
 from millrace_core.errors import BadInput, FieldError, TooLarge
 from millrace_serving.predictions.rows import Row
 
-SECONDS = 5.0
-"""Seconds that monitoring may take altogether; what it does itself it ends sooner."""
 Told = tuple[list[object | None] | None, str | None]
 """Explanations as JSON has them, or why there are none."""
 NONE: Told = (None, None)
@@ -52,11 +50,13 @@ async def explained(
     if not asked:
         return [None] * len(rows), None
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(EXPLAINED_WITHIN):
             found = await clients.monitoring.explain(endpoint, version, asked, project=project)
     except ApiError as error:
         return None, str(error)[:500]
-    except (TimeoutError, httpx.HTTPError) as error:
+    except TimeoutError:
+        return None, f"It was not explained within {EXPLAINED_WITHIN:g} s; ask again, or for fewer rows."
+    except httpx.HTTPError as error:
         return None, f"Monitoring, which explains, does not answer ({type(error).__name__})."
     told = iter([item.model_dump(mode="json") for item in found.rows])
     return [next(told) if answered else None for answered in kept], None

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from millrace_contracts.effects import Effect
 from millrace_contracts.learning import (
     BlockSpacing,
     ClassesEvaluation,
@@ -20,7 +21,7 @@ from millrace_table import spacing
 from millrace_training.automl import splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
 from millrace_training.automl.table import Table, copies, load_for, row_digests
-from millrace_training.evaluate import archived, blocks, fairness, fit, importance, report
+from millrace_training.evaluate import archived, blocks, effects, fairness, fit, importance, report
 from millrace_training.evaluate.contenders import Judges
 from millrace_training.graph.session import predict
 from millrace_training.rows.records import Records
@@ -61,9 +62,10 @@ def run(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     table = load_for(records, spec, spec.candidate.signature)
     judges = Judges(records, tasks.of(spec.task))
     rows = (_by_time if table.days is not None else _by_folds)(spec, table, judges, context)
-    context.report("explain", message="shuffling columns")
+    context.report("explain", message="shuffling and moving columns")
     result = compared(spec, rows)
     if context.pages:
+        result.effects = _effects(spec, rows, result)
         page = report.render(_title(spec), result, rows.table, rows.candidate, judges.task, spec.front)
         result.report = records.keep(page, "text/html")
     return result
@@ -101,6 +103,13 @@ def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
         classes=None if classes is None else ClassesEvaluation.model_validate(classes),
         fit=fit.of_rows(task, target, rows.candidate, table.classes),
     )
+
+
+def _effects(spec: EvaluateSpec, rows: Rows, result: EvaluateResult) -> list[Effect]:
+    """For people alone: no gate looks at them."""
+    table = rows.table
+    told = effects.outputs(tasks.of(spec.task), spec.target, table.target, table.classes)
+    return effects.of_most(rows.session, table.frame, result.importance, told, SEED)
 
 
 def _champion(task: tasks.Task, rows: Rows) -> dict[str, float | None] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace_contracts.learning import Importance
+from millrace_contracts.effects import Importance
 from millrace_stats.tasks import Task
 from millrace_training.features.frame import Frame
 from millrace_training.graph.session import predict

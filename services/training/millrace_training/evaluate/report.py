@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from millrace.pages import Html, figures, front, groups, page, pictures, section, table
+from millrace.pages import Html, effects, figures, front, groups, page, paragraph, pictures, section, table
 from millrace_contracts.digits import legible
-from millrace_contracts.learning import Block, ClassesEvaluation, EvaluateResult, Importance, SliceEvaluation
+from millrace_contracts.effects import Effect, Importance
+from millrace_contracts.learning import Block, ClassesEvaluation, EvaluateResult, SliceEvaluation
 from millrace_contracts.searching import SearchFront
 from millrace_stats.tasks import Task
 from millrace_training.automl.table import Table
@@ -37,6 +38,7 @@ def render(
         *_classes(result.classes),
         section("Loss by block", _blocks(result.blocks)),
         section("What it looks at: loss added when a column is shuffled", _importance(result.importance)),
+        *_effects(result.effects),
         *(
             section(picture.title, pictures.drawn(picture))
             for picture in task.pictures(rows.target, predicted, rows.classes)
@@ -127,6 +129,17 @@ def _blocks(blocks: list[Block]) -> Html:
         axes.legend(frameon=False)
 
     return figures.draw(paint, 3.0)
+
+
+def _effects(told: list[Effect]) -> list[Html]:
+    if not told:
+        return []
+    tables = [
+        part
+        for item in told
+        for part in (paragraph(effects.name(item)), table(effects.headings(item), effects.rows(item)))
+    ]
+    return [section("How the answer moves with it", paragraph(effects.LEAD), *tables)]
 
 
 def _importance(items: list[Importance]) -> Html:
