@@ -149,7 +149,8 @@ class TestClasses:
     def test_of_many_each_ones_is_and_of_very_many_the_most_frequent(self):
         names = [f"c{place}" for place in range(9)]
         labels = np.repeat(np.arange(9.0), [1, 9, 8, 7, 2, 6, 5, 3, 4])
-        told = effects.outputs(tasks.of("multiclass"), "kind", labels, names)
+        strange = np.array([np.nan, -1.0, *[9.0] * 20])
+        told = effects.outputs(tasks.of("multiclass"), "kind", np.append(labels, strange), names)
         assert told.names == ["c1", "c2", "c3", "c5", "c6", "c8"]
 
     def test_probabilities_move_against_each_other(self):

@@ -54,7 +54,8 @@ def outputs(task: Task, target: str, labels: np.ndarray, classes: Sequence[Any])
     names = task.names(classes)
     if len(names) <= 2:
         return Outputs(names[-1:], True)
-    counts = np.bincount(labels[np.isfinite(labels)].astype(np.int64), minlength=len(names))
+    known = labels[(labels >= 0) & (labels < len(names))]
+    counts = np.bincount(known.astype(np.int64), minlength=len(names))
     places = sorted(np.argsort(-counts, kind="stable")[:OUTPUTS].tolist())
     return Outputs([names[place] for place in places], True, places)
 
