@@ -12,7 +12,7 @@ from millrace_core.errors import NotFound
 from millrace_monitoring.monitors.classes import moved
 from millrace_monitoring.newcomers import queries as newcomers
 from millrace_monitoring.newcomers.queries import NEWS
-from millrace_monitoring.newcomers.tables import NewClass
+from millrace_monitoring.newcomers.tables import NumberedClass
 from millrace_monitoring.pushes import queries as pushes
 from millrace_monitoring.pushes.tables import LabelPush
 from millrace_monitoring.tables import (
@@ -162,7 +162,7 @@ async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str
         await pushes.forget(session, project, endpoint, covered)
     for kept in (
         LabelPush,
-        NewClass,
+        NumberedClass,
         Segment,
         Closing,
         Count,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace_monitoring.newcomers.tables import NewClass
+from millrace_monitoring.newcomers.tables import NumberedClass
 
 NEWS = "multiclass"
 """The one task whose classes may become more."""
@@ -27,13 +27,15 @@ async def numbered(
     new = [name for name in wanted if name not in found]
     if not new:
         return found
-    count = await session.scalar(select(func.count()).select_from(NewClass).where(*_of(project, endpoint)))
+    count = await session.scalar(
+        select(func.count()).select_from(NumberedClass).where(*_of(project, endpoint))
+    )
     first = (count or 0) + 1
     given = {name: first + place for place, name in enumerate(new[: max(0, MOST + 1 - first)])}
     where = {"project": project, "endpoint": endpoint}
     rows = [where | {"number": number, "name": name} for name, number in given.items()]
     if rows:
-        await session.execute(insert(NewClass), rows)
+        await session.execute(insert(NumberedClass), rows)
     return found | given
 
 
@@ -41,8 +43,8 @@ async def known(session: AsyncSession, project: str, endpoint: str, names: Seque
     """The numbers of those of these names that have one."""
     found: dict[str, int] = {}
     for begin in range(0, len(names), CHUNK):
-        where = (*_of(project, endpoint), NewClass.name.in_(names[begin : begin + CHUNK]))
-        rows = await session.execute(select(NewClass.name, NewClass.number).where(*where))
+        where = (*_of(project, endpoint), NumberedClass.name.in_(names[begin : begin + CHUNK]))
+        rows = await session.execute(select(NumberedClass.name, NumberedClass.number).where(*where))
         found |= dict(rows.tuples().all())
     return found
 
@@ -52,16 +54,16 @@ async def names_of(
 ) -> dict[float, str]:
     """The names of the new classes among the *values* of labels; other values are none."""
     below = sorted({int(-value) for value in values if -MOST <= value < 0 and value == int(value)})
-    some = select(NewClass.number).where(*_of(project, endpoint)).limit(1)
+    some = select(NumberedClass.number).where(*_of(project, endpoint)).limit(1)
     if not below or await session.scalar(some) is None:
         return {}
     found: dict[float, str] = {}
     for begin in range(0, len(below), CHUNK):
-        where = (*_of(project, endpoint), NewClass.number.in_(below[begin : begin + CHUNK]))
-        rows = await session.execute(select(NewClass.number, NewClass.name).where(*where))
+        where = (*_of(project, endpoint), NumberedClass.number.in_(below[begin : begin + CHUNK]))
+        rows = await session.execute(select(NumberedClass.number, NumberedClass.name).where(*where))
         found |= {-float(number): name for number, name in rows}
     return found
 
 
 def _of(project: str, endpoint: str) -> tuple[Any, ...]:
-    return NewClass.project == project, NewClass.endpoint == endpoint
+    return NumberedClass.project == project, NumberedClass.endpoint == endpoint

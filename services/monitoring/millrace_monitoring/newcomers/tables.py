@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from millrace_monitoring.tables import Table
 
 
-class NewClass(Table):
+class NumberedClass(Table):
     """A class that no version knew: labels of it have the value -*number*, which stays its own."""
 
     __tablename__ = "new_classes"
