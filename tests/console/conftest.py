@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+from tests.console.behind import stand_behind
 
 from millrace_console.main import ConsoleSettings, build
 
@@ -53,3 +54,9 @@ def signed(app, client):
 def person(app, signed):
     """Who is signed in there."""
     return app.state.services.people.find(signed.cookies["millrace_session"])
+
+
+@pytest.fixture
+def behind(person):
+    """The services, with what a test prepared."""
+    return stand_behind(person)

@@ -8,17 +8,25 @@ It speaks with nobody but the console: a request for anything else is a finding.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 from watched import NOTHING, watch
 
 THEMES, WIDTHS = ("light", "dark"), (1280, 400)
 GRAVE = ("serious", "critical")
 REFUSED = "status of 4[0-9][0-9]"
 """A form that is refused, which steps bring about; a page that is, is found by its status."""
+OPENED = """form => {
+  form.noValidate = true;
+  for (let part = form.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+}"""
+"""A form that is sent as it stands, and is not folded away."""
+WAIT = 5000
+"""Milliseconds for a form to be sent."""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -87,24 +95,67 @@ def done(page, action, *given):
 
 
 def plain(browser, asked):
-    """Under the page's own policy: no refusal of it, and without a script everything is there to read."""
-    findings = []
+    """Under the page's own policy: no refusal of it, and without a script all is there to read, and forms post."""
+    findings, told = [], {}
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_cookies([asked["cookie"]])
     page = context.new_page()
     page.on("console", lambda said: findings.append(f"policy: {said.text}") if said.type == "error" else None)
-    for url in asked["pages"].values():
+    for name, url in asked["pages"].items():
         page.goto(url, wait_until="load")
+        told[name] = words(page)
     context.close()
     context = browser.new_context(java_script_enabled=False)
     context.add_cookies([asked["cookie"]])
+    context.route(
+        "**/*", lambda route: route.fulfill(body="sent") if posts(route.request) else route.continue_()
+    )
     page = context.new_page()
     for name, url in asked["pages"].items():
         page.goto(url)
         if not page.locator("h1").first.inner_text().strip():
             findings.append(f"{name}: no heading without a script")
+        if lost := told[name] - words(page):
+            findings.append(f"{name}: not to be read without a script: {', '.join(sorted(lost)[:9])}")
+        findings += [f"{name}: {fault}" for fault in unposted(page, url)]
     context.close()
     return findings
+
+
+def words(page):
+    """What stands in the page's main part, but for what is said to be there for scripts alone; numbers may move."""
+    shown = page.locator("main").inner_text()
+    scripted = " ".join(page.locator("main .scripted").all_inner_texts())
+    return set(re.findall(r"[^\W\d_]+", shown)) - set(re.findall(r"[^\W\d_]+", scripted))
+
+
+def posts(request):
+    """Whether something would be changed: such a request goes nowhere here."""
+    return request.method == "POST"
+
+
+def unposted(page, url):
+    """Forms of the main part whose first button does not send them, or without what says who sends them."""
+    findings, forms = [], page.locator("main form[method=post]")
+    for place in range(forms.count()):
+        page.goto(url)
+        form = forms.nth(place)
+        form.evaluate(OPENED)
+        button = form.locator("button:not([type=button])").first
+        try:
+            with page.expect_request(posts, timeout=WAIT) as sent:
+                button.click(timeout=WAIT)
+        except TimeoutError:
+            findings.append(f"form {place + 1} is not sent without a script")
+            continue
+        if form_of(sent.value) and b"csrf" not in (sent.value.post_data_buffer or b""):
+            findings.append(f"form {place + 1} does not say who sends it")
+    return findings
+
+
+def form_of(request):
+    """Whether somebody signed in sends it."""
+    return urlsplit(request.url).path not in ("/login", "/link")
 
 
 if __name__ == "__main__":

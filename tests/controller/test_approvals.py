@@ -81,6 +81,7 @@ class TestWaiting:
         assert world.aliases == {}
         asked = await people.asked(run)
         assert (asked["state"], asked["of"], asked["given"]) == ("waiting", 2, [])
+        assert asked["event_time"] == (await people.platform.runs())[0]["opened_at"]
         assert asked["requesters"] == ["eve"]
         assert asked["by"] == ["approver"]
         assert asked["verdict"]["verdict"] == "passed"

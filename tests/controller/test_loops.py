@@ -222,7 +222,9 @@ async def test_a_pause_opens_nothing_and_a_resume_goes_on(loop):
     for _ in range(2):
         await loop.call("POST", "/v1/loops/sales:pause", 200)
     await loop.rest()
-    assert len(loop.world.of_kind("loop.paused")) == 2
+    paused = loop.world.of_kind("loop.paused")
+    assert len(paused) == 2
+    assert {item["author"] for item in paused + loop.world.of_kind("loop.resumed")} == {"user:admin"}
 
 
 async def test_retraining_by_hand_ignores_the_cool_down_and_its_key_is_one_run(loop):

@@ -76,6 +76,7 @@ async def test_a_page_of_a_thousand_loops_counts_them_all_and_shows_what_is_wron
     first = found["items"][0]
     assert (first["name"], first["health"], first["in_the_way"]) == ("loop-0000", "blocked", "no rows")
     assert first["run"]["state"] == "failed"
+    assert first["run"]["created_at"] is not None
     assert first["run"]["cause"] == "rows"
     assert first["task"] == "regression"
 

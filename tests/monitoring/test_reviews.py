@@ -107,6 +107,8 @@ async def test_numbers_have_the_digits_that_were_sent_and_none_that_float32_adds
     assert entry["features"]["price"] == 46.1
     assert entry["answer"]["probabilities"] == {"iris": 0.1, "rose": 0.2, "tulip": 0.7}
     (kept,) = (await service.call("GET", "/v1/monitors/sales/requests/one"))["rows"]
+    assert (entry["event_time"], entry["answered_at"]) == (kept["event_time"], kept["at"])
+    assert entry["answered_at"] is not None
     assert (kept["features"]["price"], kept["answer"]) == (46.1, [0.1, 0.2, 0.7])
 
 

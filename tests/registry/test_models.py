@@ -214,6 +214,8 @@ async def test_lineage_leads_from_a_version_to_its_sources_and_decisions(client,
     assert found["run"]["params"] == {"trials": 3}
     assert [item["run"] for item in found["decisions"]] == [4]
     assert [item["reason"] for item in found["champion"]] == ["first"]
+    moves = (await client.get("/v1/models/sales/aliases/champion/history")).json()
+    assert found["champion"][0]["recorded_at"] == moves[0]["recorded_at"]
     assert (await client.get("/v1/lineage", params={"model": "sales", "version": 2})).status_code == 404
 
 

@@ -189,7 +189,8 @@ def test_the_python_client_speaks_every_route(serving):
     client = Client(Api(serving.url, "user-token"))
     name = serving.endpoint()
     serving.rollout(name, 2)
-    assert client.endpoint(name).stable_version == 2
+    found = client.endpoint(name)
+    assert (found.stable_version, found.created_at is not None) == (2, True)
     assert name in [item.name for item in client.endpoints()]
     assert client.rollout(name, 1, wait=1).state == "promoted"
     assert [item.id for item in client.rollouts(name)] == [1]

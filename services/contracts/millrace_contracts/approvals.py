@@ -85,6 +85,9 @@ class ApprovalRead(ApprovalAsked):
     project: str
     loop: str
     run: int
+    event_time: datetime | None = Field(
+        default=None, description="Event time of what opened the run; null: it has none."
+    )
     cause: str = Field(description="What opened the run.")
     verdict: GatesVerdict | None = Field(description="What the gates said.")
     metrics: Document = Field(description="Metrics of candidate and champion.")

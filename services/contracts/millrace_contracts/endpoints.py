@@ -109,6 +109,9 @@ class EndpointRead(Read):
     stable: int | None = Field(description="Number of the revision that is champion.")
     stable_version: int | None = Field(description="Model version of that revision.")
     event_time: datetime | None = Field(description="Event time to which it was last advanced.")
+    created_at: datetime | None = Field(
+        default=None, description="When it was made, on the clock; null: an earlier version does not say."
+    )
     rollout: RolloutRead | None
 
     def revision_of(self, version: int) -> str | None:

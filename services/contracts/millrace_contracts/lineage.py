@@ -34,6 +34,9 @@ class TimeAsChampion(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     from_: datetime = Field(alias="from")
+    recorded_at: datetime | None = Field(
+        default=None, description="On the clock; null: an earlier version does not say."
+    )
     reason: str
 
 

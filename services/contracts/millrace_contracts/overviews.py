@@ -31,6 +31,9 @@ class RunGlance(Read):
     step: str | None = Field(description="The step it is at, or was at when it ended.")
     cause: str = Field(description="What opened it.")
     opened_at: datetime | None = Field(description="Event time of the trigger.")
+    created_at: datetime | None = Field(
+        default=None, description="When it was opened, on the clock; null: an earlier version does not say."
+    )
     ended_at: datetime | None
 
 

@@ -96,6 +96,10 @@ class ReviewRead(Read):
     request_id: str
     index: int
     event_time: datetime
+    answered_at: datetime | None = Field(
+        default=None,
+        description="When it was answered, on the clock; null: an earlier version did not keep it.",
+    )
     revision: str
     reason: ReviewReason
     state: ReviewState

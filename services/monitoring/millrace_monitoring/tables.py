@@ -159,6 +159,7 @@ class Review(Table):
     request_id: Mapped[str] = mapped_column(String(128))
     index: Mapped[int] = mapped_column(Integer)
     event_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revision: Mapped[str] = mapped_column(String(80))
     reason: Mapped[str] = mapped_column(String(10))
     rank: Mapped[int] = mapped_column(Integer)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,6 +12,8 @@ from millrace.aio import AsyncMillrace
 from millrace.quarantine import dataset_of
 from millrace_console.asking import Asked
 from millrace_console.data import profiles, rules
+from millrace_console.data.freshness import freshness
+from millrace_console.loops.coming import spec_of
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import EntryIn, LoopIn, ProjectIn, frame
 from millrace_console.refusals import report
@@ -39,8 +42,14 @@ async def data(
     services: CurrentServices,
     show: QuarantineState = "waiting",
     before: Annotated[str, Query(max_length=512)] = "",
+    upto: Annotated[
+        int | None, Query(ge=1, lt=2**31, description="The newest version that is listed.")
+    ] = None,
+    of: Annotated[
+        int | None, Query(ge=1, lt=2**31, description="The version whose profile is shown.")
+    ] = None,
 ) -> Response:
-    """Contract, versions and quarantine of the dataset that a loop learns from; of refused deliveries one page."""
+    """Contract, freshness, versions and quarantine of the dataset that a loop learns from, of each list one page."""
     asked = Asked(services.settings.answer_seconds)
     registry = person.clients.registry
     found = await asked.must("controller", person.clients.controller.loop(loop, project=project))
@@ -54,16 +63,24 @@ async def data(
         ),
         frame(person, asked, project, "loops", loop),
     )
-    versions = await _versions(asked, person.clients, project, dataset)
-    newest = versions[0] if versions else None
+    latest = dataset.latest if dataset is not None else 0
+    versions, newest, chosen = await asyncio.gather(
+        _versions(asked, person.clients, project, name, min(upto or latest, latest)),
+        _number(asked, person.clients, project, name, latest),
+        _number(asked, person.clients, project, name, of if of is not None and of <= latest else latest),
+    )
     shown = {
         "it": found,
         "dataset": name,
         "versions": versions,
         "newest": newest,
         "columns": columns(newest),
-        "profile": profiles.columns(newest)[:SHOWN],
-        "profiled": profiles.rows_of(newest),
+        "fresh": freshness(spec_of(found), found.source, newest, found.settled_through, datetime.now(UTC)),
+        "chosen": chosen,
+        "profile": profiles.columns(chosen)[:SHOWN],
+        "profiled": profiles.rows_of(chosen),
+        "older": versions[-1].number - 1 if versions else 0,
+        "asked": {"show": show, "before": before, "upto": upto, "of": of},
         "refused": [(item, report(item).explained()) for item in refused.items],
         "next": refused.next,
         "before": before,
@@ -79,16 +96,19 @@ async def _dataset(clients: AsyncMillrace, project: str, name: str) -> DatasetRe
 
 
 async def _versions(
-    asked: Asked, clients: AsyncMillrace, project: str, dataset: DatasetRead | None
+    asked: Asked, clients: AsyncMillrace, project: str, dataset: str, upto: int
 ) -> list[DatasetVersionRead]:
-    """The newest versions of a dataset, the newest first."""
-    if dataset is None or not dataset.latest:
-        return []
-    numbers = range(dataset.latest, max(0, dataset.latest - VERSIONS), -1)
-    found = await asyncio.gather(
-        *(asked.of("registry", _version(clients, project, dataset.name, number), None) for number in numbers)
-    )
+    """Versions of a dataset from the number *upto* down, a page of them."""
+    numbers = range(upto, max(0, upto - VERSIONS), -1)
+    found = await asyncio.gather(*(_number(asked, clients, project, dataset, number) for number in numbers))
     return [item for item in found if item is not None]
+
+
+async def _number(
+    asked: Asked, clients: AsyncMillrace, project: str, dataset: str, number: int
+) -> DatasetVersionRead | None:
+    """One version; None for number 0, and where the registry does not answer."""
+    return await asked.of("registry", _version(clients, project, dataset, number), None) if number else None
 
 
 async def _version(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from markupsafe import Markup
@@ -43,6 +43,8 @@ class Mark:
     what: What
     words: str
     link: str = ""
+    recorded: datetime | None = None
+    """When it came to be known, on the clock."""
 
 
 def story(

@@ -41,6 +41,7 @@ async def one(
     person: CurrentPerson,
     services: CurrentServices,
     span: Annotated[str, Query(pattern="^(all|year|quarter|month)$")] = "year",
+    upto: Annotated[int | None, Query(ge=1, lt=2**31, description="The newest run that is listed.")] = None,
 ) -> Response:
     """Its story, its gates, its traffic, its runs, and what comes next."""
     asked = Asked(services.settings.answer_seconds)
@@ -55,6 +56,7 @@ async def one(
     marks = told.marks(facts.decisions, facts.alarms, zone, base)
     near, moved = timedelta(days=7), facts.moved()
     seen = [mark for mark in marks if days and days[0].day - near <= mark.day <= days[-1].day + near]
+    runs = [run for run in reversed(facts.runs) if upto is None or run.number <= upto]
     weeks_of = facts.estimates.windows if facts.estimates else []
     end = found.settled_through or (begin(days[-1].day, zone.key) if days else datetime.now(zone))
     shown = {
@@ -68,7 +70,9 @@ async def one(
         "sign": sign,
         "gates": intervals(told.intervals(facts.decisions, zone, base)),
         "traffic": shares(told.shares(facts.decisions), end),
-        "runs": facts.runs[::-1][:RUNS],
+        "runs": runs[:RUNS],
+        "older": runs[RUNS].number if len(runs) > RUNS else None,
+        "upto": upto,
         "endpoint": facts.endpoint,
         "days": days,
         "drift": worst(moved),

@@ -42,7 +42,7 @@ def marks(
         base: address under which decisions and alarms have their pages.
     """
     found = [
-        Mark(item.event_day, "alarm", item.reason, f"{base}/alarms#{item.id}")
+        Mark(item.event_day, "alarm", item.reason, f"{base}/alarms#{item.id}", item.opened_at)
         for item in alarms
         if item.event_day is not None
     ]
@@ -52,7 +52,7 @@ def marks(
         if item.kind == "gate.verdict" and item.outcome != "passed":
             what = "rejected"
         if day is not None and what is not None and item.outcome != "refused":
-            found.append(Mark(day, what, item.reason, f"{base}/decisions/{item.id}"))
+            found.append(Mark(day, what, item.reason, f"{base}/decisions/{item.id}", item.recorded_at))
     return sorted(found, key=lambda mark: mark.day)
 
 

@@ -13,6 +13,7 @@ from millrace_console.places import LoopIn, ProjectIn, frame
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
 from millrace_console.sessions import Person
+from millrace_contracts.bodies import Page
 from millrace_contracts.explanations import RowExplanation
 from millrace_contracts.reviews import Agreement, ReviewNext, ReviewRead, ReviewSummary
 from millrace_core.errors import BadInput
@@ -44,11 +45,12 @@ async def following(
     person: CurrentPerson,
     services: CurrentServices,
     done: Said = None,
+    before: Annotated[str, Query(max_length=512)] = "",
 ) -> Response:
     """The next entry for whoever is signed in, and how the queue stands."""
     asked = Asked(services.settings.answer_seconds)
     found, may = await _next(asked, person, project, loop)
-    more: dict[str, object] = {"left": found.left, "may": may, "done": done}
+    more: dict[str, object] = {"left": found.left, "may": may, "done": done, "before": before}
     return await _page(request, asked, person, project, loop, found.entry, more)
 
 
@@ -65,7 +67,7 @@ async def one(
     asked = Asked(services.settings.answer_seconds)
     entry = await asked.must("monitoring", person.clients.monitoring.review(loop, number, project=project))
     return await _page(
-        request, asked, person, project, loop, entry, {"left": None, "may": True, "done": None}
+        request, asked, person, project, loop, entry, {"left": None, "may": True, "done": None, "before": ""}
     )
 
 
@@ -116,7 +118,11 @@ async def _page(
     around, summary, newest, why = await asyncio.gather(
         frame(person, asked, project, "loops", loop),
         asked.of("monitoring", monitoring.review_summary(loop, project=project), EMPTY),
-        asked.of("monitoring", monitoring.reviews(loop, most=LISTED, project=project), list[ReviewRead]()),
+        asked.of(
+            "monitoring",
+            monitoring.reviews_page(loop, str(more["before"]) or None, LISTED, project=project),
+            Page[ReviewRead](items=[], next=None),
+        ),
         _why(asked, person, project, loop, entry),
     )
     shown = {
@@ -124,7 +130,8 @@ async def _page(
         "reasons": REASONS,
         "few": FEW,
         "summary": summary,
-        "newest": newest,
+        "newest": newest.items,
+        "next": newest.next,
         "answered": _answered(entry),
         "why": why,
         "most": MOST,

@@ -80,6 +80,7 @@ async def _read(session: AsyncSession, loop: Loop, run: Run) -> ApprovalRead:
         "project": loop.project,
         "loop": loop.name,
         "run": run.number,
+        "event_time": run.opened_at,
         "cause": run.cause.reason or run.cause.kind,
         "verdict": run.verdict,
         "metrics": {} if run.judged is None else run.judged.metrics,

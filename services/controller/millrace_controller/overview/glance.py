@@ -70,6 +70,7 @@ def _run(newest: Run) -> RunGlance:
         step=status.step_of(newest),
         cause=newest.cause.reason or newest.cause.kind,
         opened_at=newest.opened_at,
+        created_at=newest.created_at,
         ended_at=newest.ended_at,
     )
 

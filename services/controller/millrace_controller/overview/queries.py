@@ -23,7 +23,7 @@ OF_LOOP = (
 )  # fmt: skip
 OF_RUN = (
     Run.number, Run.state, Run.cause, Run.steps, Run.version, Run.traffic, Run.waiting, Run.queue, Run.message,
-    Run.opened_at, Run.ended_at, Run.approval,
+    Run.opened_at, Run.created_at, Run.ended_at, Run.approval,
 )  # fmt: skip
 
 

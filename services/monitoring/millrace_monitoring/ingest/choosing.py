@@ -28,6 +28,8 @@ USEFUL = 0.01
 """The share that is chosen as most useful where no share is drawn by chance; else as large a share as that."""
 STEEP = 3.0
 """A row of usefulness u is chosen with STEEP * u * u of that share: of evenly spread ones just that share."""
+COPIED = ("request_id", "index", "event_time", "revision")
+"""What an entry takes from its logged row as it is."""
 RANKS: dict[ReviewReason, int] = {"sampled": 0, "low": 1, "useful": 2}
 """Which reason is looked at first: the draws by chance, on which all that is said of quality stands."""
 TURNS = 2**62
@@ -54,7 +56,8 @@ def choose(segment: Segment, spec: MonitorWrite, seen: ProfileSpec | None) -> li
     lines = np.flatnonzero(hits.any(axis=1) | (chances[:, 1] > 0))
     chosen = table.take(pa.array(lines))
     rows, told = cells.rows(chosen, spec.signature.inputs), _told(served[lines], answers)
-    columns = {name: chosen[name].to_pylist() for name in ("request_id", "index", "event_time", "revision")}
+    columns = {name: chosen[name].to_pylist() for name in COPIED}
+    clock = chosen["at"].to_pylist()
     entries = []
     for place, line in enumerate(lines.tolist()):
         sampled, low, use = (float(value) for value in chances[line])
@@ -65,6 +68,7 @@ def choose(segment: Segment, spec: MonitorWrite, seen: ProfileSpec | None) -> li
                 project=segment.project,
                 endpoint=segment.endpoint,
                 **{name: values[place] for name, values in columns.items()},
+                answered_at=clock[place],
                 reason=reason,
                 rank=RANKS[reason],
                 turn=int(drawn[line, 2] * TURNS),

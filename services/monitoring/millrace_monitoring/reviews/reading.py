@@ -21,8 +21,8 @@ from millrace_monitoring.tables import Monitor, Review, Vote
 from millrace_stats import agreement
 
 COPIED = (
-    "number", "request_id", "index", "event_time", "revision", "reason", "state", "confidence", "usefulness",
-    "answer", "features", "label",
+    "number", "request_id", "index", "event_time", "answered_at", "revision", "reason", "state", "confidence",
+    "usefulness", "answer", "features", "label",
 )  # fmt: skip
 
 

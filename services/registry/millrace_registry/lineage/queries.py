@@ -30,7 +30,9 @@ async def trace(session: AsyncSession, project: str, model: str, number: int) ->
         data=await _ancestors(session, project, facts.dataset, facts.dataset_version),
         decisions=[decisions.read(row) for row in related] if facts.loop else [],
         champion=[
-            TimeAsChampion(from_=move.event_time or move.recorded_at, reason=move.reason)
+            TimeAsChampion(
+                from_=move.event_time or move.recorded_at, recorded_at=move.recorded_at, reason=move.reason
+            )
             for move in moves
             if move.version == number
         ],

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from millrace.aio.api import AsyncApi
 from millrace.transport.requests import get, part, post
+from millrace_contracts.bodies import Page
 from millrace_contracts.explanations import ExplainWrite, Explanations
 from millrace_contracts.labels import LabelValue
 from millrace_contracts.logged import FeatureValue
@@ -37,6 +38,13 @@ class AsyncReviews:
         """The newest entries of the queue, at most *most*."""
         call = get(f"{_queue(endpoint)}", project=project, state=state, reason=reason)
         return await self.api.every(ReviewRead, call, most)
+
+    async def reviews_page(
+        self, endpoint: str, cursor: str | None = None, limit: int = 20, *, project: str | None = None
+    ) -> Page[ReviewRead]:
+        """A page of the queue, the newest entry first; *cursor*: `next` of the page before."""
+        call = get(f"{_queue(endpoint)}", project=project, limit=limit, cursor=cursor)
+        return await self.api.answer(Page[ReviewRead], call)
 
     async def next_review(self, endpoint: str, *, project: str | None = None) -> ReviewNext:
         """What to look at next."""

@@ -7,7 +7,7 @@ import typer
 
 from millrace.cli.command import command, fail, group
 from millrace.cli.moments import instant
-from millrace.cli.output import Columns, Format, Output, dump, items, one
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, dump, items, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def list_alarms(
         ("ENDPOINT", lambda alarm: alarm.endpoint),
         ("KIND", lambda alarm: alarm.kind),
         ("STATE", lambda alarm: alarm.state),
-        ("SINCE EVENT DAY", lambda alarm: alarm.event_day),
-        ("ON THE CLOCK", lambda alarm: alarm.opened_at),
+        (EVENT_TIME, lambda alarm: alarm.event_day),
+        (RECORDED, lambda alarm: alarm.opened_at),
         ("DAYS", lambda alarm: alarm.event_days),
         ("SEEN BY", lambda alarm: alarm.acknowledged_by),
         ("SEEN", lambda alarm: alarm.acknowledged_at),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millrace.cli.command import command, fail, group
-from millrace.cli.output import Columns, Format, Output, dump, items, one
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, dump, items, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def list_approvals(output: Output = Format.TABLE) -> None:
         ("APPROVALS", lambda item: f"{len(item.given)} of {item.of}"),
         ("BY", lambda item: item.by),
         ("NOT BY", lambda item: item.requesters),
+        (EVENT_TIME, lambda item: item.event_time),
+        (RECORDED, lambda item: item.asked_at),
         ("UNTIL", lambda item: item.until),
         ("WHY", lambda item: item.cause),
     )

@@ -8,7 +8,7 @@ import typer
 
 from millrace.cli.command import command, fail, group
 from millrace.cli.exits import REFUSED
-from millrace.cli.output import Columns, Format, Output, dump, items, one
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, dump, items, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -185,8 +185,8 @@ def lineage(
     one(whole, output)
     columns: Columns[DecisionRead] = (
         ("NO", lambda item: item.number),
-        ("EVENT TIME", lambda item: item.event_time),
-        ("RECORDED", lambda item: item.recorded_at),
+        (EVENT_TIME, lambda item: item.event_time),
+        (RECORDED, lambda item: item.recorded_at),
         ("KIND", lambda item: item.kind),
         ("OUTCOME", lambda item: item.outcome),
         ("BY", lambda item: item.author),
@@ -225,8 +225,8 @@ def request(
         one({"loop": name, "request": id, "served_by": versions}, output)
         columns: Columns[AuditedRow] = (
             ("ROW", lambda row: row.index),
-            ("EVENT TIME", lambda row: row.event_time),
-            ("ANSWERED", lambda row: row.at),
+            (EVENT_TIME, lambda row: row.event_time),
+            (RECORDED, lambda row: row.at),
             ("BY", lambda row: row.revision),
             ("ANSWER", lambda row: row.answer),
             ("LABEL", lambda row: row.label and row.label.value),

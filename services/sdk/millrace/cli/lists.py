@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millrace.cli.command import command, group
-from millrace.cli.output import Columns, Format, Output, dump, fields, items, one
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, dump, fields, items, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def list_loops(output: Output = Format.TABLE) -> None:
         ("CANDIDATE", lambda loop: loop.candidate and loop.candidate.version),
         ("RUN", lambda loop: loop.run and loop.run.number),
         ("RUN STATE", lambda loop: loop.run and loop.run.state),
-        ("SETTLED THROUGH", lambda loop: loop.settled_through),
+        (EVENT_TIME, lambda loop: loop.settled_through),
+        (RECORDED, lambda loop: loop.updated_at),
         ("MESSAGE", _in_the_way),
     )
     items(client().controller.loops(), columns, output, "There are no loops; make one with 'millrace init'.")
@@ -65,8 +66,8 @@ def list_runs(
         ("RUN", lambda item: item[1].number),
         ("STATE", lambda item: item[1].state),
         ("OPENED BY", lambda item: item[1].cause.kind),
-        ("EVENT TIME", lambda item: item[1].opened_at),
-        ("CREATED", lambda item: item[1].created_at),
+        (EVENT_TIME, lambda item: item[1].opened_at),
+        (RECORDED, lambda item: item[1].created_at),
         ("ENDED", lambda item: item[1].ended_at),
         ("VERDICT", lambda item: item[1].verdict and item[1].verdict.verdict),
         ("VERSION", lambda item: item[1].version),
@@ -115,8 +116,8 @@ def _list_versions(model: str, versions: "list[ModelVersionRead]", output: Forma
         ("CLASSES", lambda version: _some(version.signature.classes or ())),
         ("DATA VERSION", lambda version: version.lineage.dataset_version),
         ("RUN", lambda version: version.lineage.loop_run),
-        ("TRAINED THROUGH", lambda version: version.lineage.trained_through),
-        ("CREATED", lambda version: version.created_at),
+        (EVENT_TIME, lambda version: version.lineage.trained_through),
+        (RECORDED, lambda version: version.created_at),
     )
     items(versions, columns, output, f"{model} has no versions yet.")
 
@@ -201,6 +202,8 @@ def list_endpoints(output: Output = Format.TABLE) -> None:
         ("VERSION", lambda endpoint: endpoint.stable_version),
         ("REVISIONS", lambda endpoint: _weights(endpoint.revisions)),
         ("ROLLOUT", lambda endpoint: endpoint.rollout and endpoint.rollout.state),
+        (EVENT_TIME, lambda endpoint: endpoint.event_time),
+        (RECORDED, lambda endpoint: endpoint.created_at),
         ("URL", lambda endpoint: endpoint.url),
     )
     items(client().serving.endpoints(), columns, output, "There are no endpoints yet.")

@@ -7,7 +7,7 @@ import typer
 
 from millrace.cli.command import command, fail, group
 from millrace.cli.exits import REFUSED
-from millrace.cli.output import Columns, Format, Output, dump, items
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, dump, items, span
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -85,13 +85,20 @@ def list_messages(
         ("CHANNEL", lambda item: item.channel),
         ("STATE", lambda item: item.state),
         ("TITLE", lambda item: item.title),
-        ("BEGUN", lambda item: item.created_at),
+        (EVENT_TIME, _happened),
+        (RECORDED, lambda item: item.created_at),
         ("TRIES", lambda item: item.attempts),
         ("NEXT", lambda item: item.next_at),
         ("ANSWER", lambda item: item.held or item.answer),
     )
     found = client().monitoring.messages(loop, state, 200)  # type: ignore[arg-type]
     items(found, columns, output, "There are no messages.")
+
+
+def _happened(message: "MessageRead") -> str | None:
+    """The event times of what a message tells."""
+    known = [item.event_time for item in message.items if item.event_time is not None]
+    return span(min(known), max(known)) if known else None
 
 
 @command(notify, "resend", "millrace notify resend 0f9b6c1e-…")

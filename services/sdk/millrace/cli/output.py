@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Columns = Sequence[tuple[str, Callable[[Item], object]]]
 """Headings, each with what an item shows below it."""
+EVENT_TIME, RECORDED = "EVENT TIME", "RECORDED"
+"""Columns that every list has: when a thing was so in the data, and when it came to be known, by the clock."""
 WIDE = 220
 SHORT = 300
 
@@ -122,6 +124,12 @@ def text(value: object) -> str:
         return ", ".join(f"{name}={text(item)}" for name, item in value.items())
     shown = str(value)
     return shown if len(shown) <= SHORT else f"{shown[: SHORT - 1]}…"
+
+
+def span(first: date | str | None, last: date | str | None) -> str | None:
+    """From one event time to another, in one cell; None where there is none."""
+    told = [_moment(item) if isinstance(item, date) else item for item in (first, last) if item is not None]
+    return " to ".join(dict.fromkeys(told)) or None
 
 
 def _moment(value: date) -> str:

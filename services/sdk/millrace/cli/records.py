@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from millrace.cli.command import command, group
-from millrace.cli.output import Columns, Format, Output, fields, items, one
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, fields, items, one, span
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def list_decisions(
     columns: Columns[DecisionRead] = (
         ("NO", lambda decision: decision.number),
         ("ID", lambda decision: decision.id[:8]),
-        ("EVENT TIME", lambda decision: decision.event_time),
-        ("RECORDED", lambda decision: decision.recorded_at),
+        (EVENT_TIME, lambda decision: decision.event_time),
+        (RECORDED, lambda decision: decision.recorded_at),
         ("LOOP", lambda decision: decision.loop),
         ("RUN", lambda decision: decision.run),
         ("KIND", lambda decision: decision.kind),
@@ -83,8 +83,8 @@ def list_datasets(
         ("ROWS", lambda version: version.rows),
         ("SOURCE", lambda version: version.source.kind),
         ("NAME", lambda version: version.source.name),
-        ("FIRST EVENT", lambda version: version.first_event),
-        ("LAST EVENT", lambda version: version.last_event),
+        (EVENT_TIME, lambda version: span(version.first_event, version.last_event)),
+        (RECORDED, lambda version: version.created_at),
         ("DIGEST", lambda version: version.digest[:19]),
     )
     return items(registry.dataset_versions(dataset), of_version, output, f"{dataset} has no versions yet.")
@@ -141,7 +141,7 @@ def list_jobs(
         ("STATE", lambda job: job.state),
         ("STEP", lambda job: job.progress and job.progress.step),
         ("PEAK MiB", lambda job: job.peak_rss_bytes >> 20),
-        ("CREATED", lambda job: job.created_at),
+        (RECORDED, lambda job: job.created_at),
         ("MESSAGE", _message),
     )
     jobs = client().training.jobs(state=cast("JobState | None", state), loop=loop, limit=last).items
@@ -180,7 +180,9 @@ def list_scores(
         ("LOOP", lambda item: item.loop),
         ("NO", lambda item: item.number),
         ("STATE", lambda item: item.state),
-        ("DUE", lambda item: item.due_at or "by hand"),
+        (EVENT_TIME, lambda item: item.due_at),
+        (RECORDED, lambda item: item.created_at),
+        ("ENDED", lambda item: item.ended_at),
         ("VERSION", lambda item: item.version),
         ("ROWS", lambda item: item.rows),
         ("REJECTS", lambda item: item.rejects),

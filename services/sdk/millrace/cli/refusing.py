@@ -7,7 +7,7 @@ import typer
 
 from millrace.cli.command import command, fail, group
 from millrace.cli.exits import REFUSED
-from millrace.cli.output import Columns, Format, Output, dump, items
+from millrace.cli.output import RECORDED, Columns, Format, Output, dump, items
 from millrace.cli.session import client
 from millrace_contracts.counting import counted
 
@@ -40,7 +40,7 @@ def list_quarantine(
         ("ID", lambda entry: entry.id),
         ("DATASET", lambda entry: entry.dataset),
         ("NAME", lambda entry: entry.source.get("name")),
-        ("SINCE", lambda entry: entry.created_at),
+        (RECORDED, lambda entry: entry.created_at),
         ("WHY", lambda entry: "; ".join(line.observed for line in _report(entry).failed[:3])),
     )
     items(waiting, columns, output, "Nothing lies in quarantine.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millrace.cli.command import command, group
-from millrace.cli.output import Columns, Format, Output, fields, items, one
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, fields, items, one, span
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def list_backtests(output: Output = Format.TABLE) -> None:
         ("STATE", lambda one: one.state),
         ("STEP", lambda one: one.progress.get("step")),
         ("DAYS", _days),
-        ("BEGUN", lambda one: one.created_at),
+        (EVENT_TIME, _replayed),
+        (RECORDED, lambda one: one.created_at),
         ("MESSAGE", lambda one: one.message),
     )
     known = sorted(client().controller.backtests(), key=lambda one: one.created_at, reverse=True)
@@ -36,6 +37,12 @@ def list_backtests(output: Output = Format.TABLE) -> None:
 def _days(backtest: "BacktestRead") -> str:
     done, total = backtest.progress.get("done"), backtest.progress.get("total")
     return "" if done is None or total is None else f"{done} of {total}"
+
+
+def _replayed(backtest: "BacktestRead") -> str | None:
+    """The event days of a history that was replayed to its end; while it goes on, nobody has told them."""
+    found = backtest.result
+    return None if found is None else span(found.get("from"), found.get("through"))
 
 
 @command(

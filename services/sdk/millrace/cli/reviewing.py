@@ -6,7 +6,7 @@ import typer
 
 from millrace.cli.command import command, group
 from millrace.cli.moments import instant
-from millrace.cli.output import Columns, Format, Output, dump, items, one, text
+from millrace.cli.output import EVENT_TIME, RECORDED, Columns, Format, Output, dump, items, one, text
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def list_reviews(
     """The queue, the newest entry first."""
     columns: Columns[ReviewRead] = (
         ("NUMBER", lambda item: item.number),
-        ("EVENT TIME", lambda item: item.event_time),
+        (EVENT_TIME, lambda item: item.event_time),
+        (RECORDED, lambda item: item.answered_at),
         ("WHY", lambda item: item.reason),
         ("CHANCE", lambda item: item.probability),
         ("CONFIDENCE", lambda item: item.confidence),
@@ -94,7 +95,7 @@ def list_reviews(
         ("LOOKS", lambda item: f"{len(item.votes)} of {item.needed}"),
         ("LABEL", lambda item: item.label),
         ("BY", lambda item: ", ".join(vote.author for vote in item.votes)),
-        ("ON THE CLOCK", lambda item: item.votes[-1].at if item.votes else None),
+        ("LOOKED AT", lambda item: item.votes[-1].at if item.votes else None),
     )
     found = client().monitoring.reviews(loop, _state(state), _reason(reason), most)
     items(found, columns, output, f"The queue of {loop} is empty; spec.review says what comes into it.")

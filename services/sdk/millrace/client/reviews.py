@@ -6,6 +6,7 @@ from datetime import datetime
 
 from millrace.client.api import Api
 from millrace.transport.requests import get, part, post
+from millrace_contracts.bodies import Page
 from millrace_contracts.explanations import ExplainWrite, Explanations
 from millrace_contracts.labels import LabelValue
 from millrace_contracts.logged import FeatureValue
@@ -38,6 +39,13 @@ class Reviews:
         """The newest entries of the queue, at most *most*."""
         call = get(f"{_queue(endpoint)}", project=project, state=state, reason=reason)
         return self.api.every(ReviewRead, call, most)
+
+    def reviews_page(
+        self, endpoint: str, cursor: str | None = None, limit: int = 20, *, project: str | None = None
+    ) -> Page[ReviewRead]:
+        """A page of the queue, the newest entry first; *cursor*: `next` of the page before."""
+        call = get(f"{_queue(endpoint)}", project=project, limit=limit, cursor=cursor)
+        return self.api.answer(Page[ReviewRead], call)
 
     def next_review(self, endpoint: str, *, project: str | None = None) -> ReviewNext:
         """What to look at next."""

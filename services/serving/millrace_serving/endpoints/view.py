@@ -33,6 +33,7 @@ async def view(session: AsyncSession, plane: DataPlane | None, endpoint: Endpoin
         stable=endpoint.stable,
         stable_version=next((r.version for r in revisions if r.number == endpoint.stable), None),
         event_time=endpoint.event_time,
+        created_at=endpoint.created_at,
         rollout=None if latest is None else read(latest),
     )
 
