@@ -1,5 +1,7 @@
 """Three verdicts, each with its numbers; a failed gate outweighs all others."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 from tests.controller.test_rules import spec
@@ -326,3 +328,53 @@ class TestArchive:
     def test_a_loop_that_does_not_go_back_looks_at_none(self):
         found = self.told(archived(1, 50.0), difference=0.3, switchBack={"enabled": False})
         assert "archive" not in [gate["name"] for gate in found["gates"]]
+
+
+class TestSinceAChange:
+    """A candidate that was worse until 20 March and is better since, as the world has turned."""
+
+    SINCE = date(2013, 3, 21)
+
+    def turned(self, before=0.3, behind=-0.1, archived=()):
+        blocks = evaluation(before)["blocks"][:20] + evaluation(behind)["blocks"][20:]
+        return EvaluateResult.model_validate(evaluation() | {"blocks": blocks, "archived": list(archived)})
+
+    def told(self, since, *more, **given):
+        return gates_of.judge(spec(), self.turned(*more, **given), True, since=since)
+
+    def test_only_the_days_since_count(self):
+        assert self.told(None).verdict == "inconclusive"
+        found = self.told(self.SINCE)
+        assert found.verdict == "passed"
+        gate = found.gates[0].model_dump()
+        assert gate["blocks"] == 8
+        assert "only days from 2013-03-21 on are judged" in gate["reason"]
+
+    def test_what_is_worse_since_fails_however_good_it_was_before(self):
+        assert self.told(None, -0.3, 0.1).verdict == "passed"
+        assert self.told(self.SINCE, -0.3, 0.1).verdict == "failed"
+
+    def test_a_week_is_judged_at_least(self):
+        found = self.told(date(2013, 3, 27))
+        assert found.gates[0].model_dump()["blocks"] == 7
+
+    def test_the_way_back_is_decided_by_these_days_too(self):
+        def of(loss_before, loss_behind):
+            lines = [
+                {
+                    "block": f"2013-03-{day:02d}", "n": 900, "candidate": 100.0, "champion": 100.0,
+                    "archived": loss_before if day <= 20 else loss_behind,
+                }
+                for day in range(1, 29)
+            ]  # fmt: skip
+            return [{"version": 2, "blocks": lines}]
+
+        assert self.told(None, 0.0, 0.3, archived=of(130.0, 60.0)).back is None
+        assert self.told(self.SINCE, 0.0, 0.3, archived=of(130.0, 60.0)).back == 2
+        assert self.told(self.SINCE, 0.0, 0.3, archived=of(60.0, 130.0)).back is None
+
+    def test_what_runs_before_the_change_have_told_counts_for_nothing(self):
+        earlier = Past(blocks=tuple(blocks(-0.2, 0.001, month=2)))
+        turn = gates_of.turn.narrowed(spec(), self.turned(), earlier, self.SINCE)
+        assert turn.past.blocks == ()
+        assert gates_of.turn.narrowed(spec(), self.turned(), earlier, None).past == earlier

@@ -1,7 +1,7 @@
 """What a closed day calls for: going back before retraining, cool-down and rest in event time, one run a trigger."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -71,10 +71,41 @@ def test_an_alarm_whose_run_failed_calls_for_another_after_the_cool_down_under_a
     failed = facts(failed=FailedRun(7, NOW - timedelta(days=60)))
     action = decide(spec(), failed, old, NOW)
     assert (action.cause, action.window) == ("alarm", "performance@2013-05-01 after 7")
-    assert "(run 7 failed)" in action.reason
+    assert "(run 7 came to nothing)" in action.reason
     answered = facts(failed=FailedRun(7, NOW - timedelta(days=25)))
     assert decide(spec(), answered, old, NOW) is None, "an earlier run had answered it"
     assert isinstance(decide(spec(), facts(failed=FailedRun(1, None)), old, NOW), Retrain)
+
+
+@pytest.mark.parametrize(
+    ("rising", "opened", "first"),
+    [
+        (5, "2013-05-31", "2013-05-25"),
+        (12, "2013-05-31", "2013-05-20"),
+        (4, "2013-05-20", "2013-05-17"),
+        (28, "2013-05-31", None),
+        (0, "2013-05-31", None),
+        (None, "2013-05-31", None),
+    ],
+)
+def test_the_run_of_an_alarm_judges_the_days_since_its_losses_rose_a_week_at_least(rising, opened, first):
+    """May has ended; of a rise that is as long as the holdout, and of none, nobody makes a change."""
+    alarm = ALARM | {"opened_day": opened, "evidence": {"rising": rising}}
+    action = decide(spec(), facts(), {"alarms": [alarm]}, NOW)
+    assert action.since == (None if first is None else date.fromisoformat(first))
+
+
+@pytest.mark.parametrize(
+    ("alarm", "declared"),
+    [
+        ({"cause": "performance:slice:origin=JFK"}, {}),
+        ({"opened_day": None}, {}),
+        ({}, {"gates": {"champion": {"block": "week", "minimumDays": 3}}}),
+    ],
+)
+def test_an_alarm_that_tells_no_day_for_all_rows_has_its_run_judge_the_whole_holdout(alarm, declared):
+    told = ALARM | {"evidence": {"rising": 12}} | alarm
+    assert decide(spec(**declared), facts(), {"alarms": [told]}, NOW).since is None
 
 
 def test_an_alarm_of_a_kind_that_is_not_a_trigger_does_not():

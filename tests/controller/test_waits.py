@@ -1,5 +1,7 @@
 """Alarms are answered, and a run that tells nothing new is not opened: said where people look, and recorded."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from millrace_contracts.closings import ClosedDay
@@ -166,6 +168,29 @@ async def test_an_alarm_whose_run_failed_behind_its_gates_opens_another_unless_t
         run.verdict = None if said is None else GatesVerdict(**{"reason": "because", "gates": []} | said)
     await closed(loop, *range(6, 12), open=[alarm(5)])
     assert len(await loop.runs()) == runs_then
+
+
+async def test_the_run_of_an_alarm_is_planned_and_judged_by_the_days_since_the_rise(platform):
+    loop = await started(platform, **ANSWERED)
+    loop.world.losses = lambda dataset, run: (20.0, 10.0)
+    await closed(loop, 5, alarms=[alarm(5) | {"evidence": {"rising": 3}}])
+    run = (await loop.runs())[-1]
+    plan = await loop.call("GET", f"/v1/loops/sales/runs/{run['number']}/plan", 200)
+    assert plan["train"]["since"] == str(date.fromisoformat(alarm(5)["opened_day"]) - timedelta(days=6)), "a week"
+    gate = next(item for item in run["verdict"]["gates"] if item["name"] == "champion")
+    assert "are judged, since the champion's loss has been high" in gate["reason"]
+
+
+async def test_an_alarm_whose_run_refused_its_data_opens_another(platform):
+    loop = await started(platform, **ANSWERED)
+    loop.world.losses = lambda dataset, run: (20.0, 10.0)
+    await closed(loop, 5, alarms=[alarm(5)], open=[alarm(5)])
+    async with loop.services.sessions.begin() as session:
+        known = await lookup.get(session, "default", "sales")
+        run = await runs.get(session, known, 2)
+        run.state, run.verdict = State.REFUSED, None
+    await closed(loop, *range(6, 12), open=[alarm(5)])
+    assert len(await loop.runs()) == 3
 
 
 async def test_after_a_graph_from_elsewhere_a_schedule_trains_on_the_same_data(platform):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millrace_stats import performance, worlds
+from millrace_stats import changing, performance, worlds
 from millrace_stats.measurements import measure, risen, sliced
 from millrace_stats.performance import Detector, Reference, threshold
 
@@ -110,3 +110,55 @@ def test_the_worlds_have_the_error_rate_and_the_day_spread_they_claim():
     rates = worlds.error_rates(np.random.default_rng(0), 50, 400, 0.4)
     assert rates.mean() == pytest.approx(0.10, abs=0.002)
     assert rates.std() == pytest.approx(0.0095, rel=0.1)
+
+
+class TestSinceWhen:
+    def scores(self, reference: Reference, losses: np.ndarray) -> list[float]:
+        return [reference.score(loss) for loss in losses]
+
+    def test_a_steep_rise_is_told_from_a_mild_one_before_it(self):
+        """Where a sum only has to stay above 0, the mild one would be taken for the beginning."""
+        reference = Reference.fit(NORMAL)
+        mild, steep = np.full(18, NORMAL.mean() + 1.0 * reference.scale), np.full(4, NORMAL.mean() + 9.0)
+        assert performance.risen_for(self.scores(reference, np.r_[mild, steep])) == 4
+
+    def test_the_day_of_a_change_is_found_within_two_days_by_most(self):
+        draw, off = np.random.default_rng(3), []
+        for _ in range(200):
+            reference = Reference.fit(draw.normal(size=60))
+            losses = np.r_[draw.normal(size=20), draw.normal(3, 1, size=6)]
+            off.append(abs(performance.risen_for(self.scores(reference, losses)) - 6))
+        assert np.mean(np.array(off) <= 2) > 0.8
+
+    def test_low_days_are_no_rise(self):
+        assert performance.risen_for([-1.0, -0.5, -2.0]) == 0
+
+
+class TestSteadyReference:
+    """The last days of a holdout in which the world has changed, twice as high as those before."""
+
+    def holdout(self, high: int) -> np.ndarray:
+        draw = np.random.default_rng(5)
+        return np.r_[draw.normal(1, 0.05, 28 - high), draw.normal(2, 0.05, high)]
+
+    @pytest.mark.parametrize(("high", "level"), [(4, 1.0), (10, 1.0), (20, 2.0)])
+    def test_it_is_the_longer_side_of_the_change(self, high, level):
+        kept = self.holdout(high)[changing.one_level(self.holdout(high))]
+        assert len(kept) == max(high, 28 - high)
+        assert kept == pytest.approx(np.full(len(kept), level), abs=0.25)
+
+    def test_a_quiet_holdout_stays_whole_in_most_series(self):
+        draw = np.random.default_rng(6)
+        whole = [changing.one_level(draw.normal(size=28)) == slice(None) for _ in range(400)]
+        assert np.mean(whole) > 0.85
+
+    def test_too_few_days_are_left_as_they_are(self):
+        assert changing.one_level(self.holdout(10)[:20]) == slice(None)
+
+    @pytest.mark.parametrize(("taken", "fires"), [(changing.one_level, True), (lambda _: slice(None), False)])
+    def test_without_it_a_loss_as_high_as_after_the_change_never_alarms(self, taken, fires):
+        """The bug to be caught: both levels as one reference, whose scale hides the next month."""
+        detector = Detector(Reference.fit(self.holdout(10)[taken(self.holdout(10))]), threshold(0.01))
+        for _ in range(28):
+            detector.update(2.0)
+        assert detector.alarm == fires

@@ -104,6 +104,9 @@ class PerformanceRead(Sparse):
     log_value: float | None = None
     log_level: float | None = Field(default=None, description="A value that reaches it calls for action.")
     days: int | None = Field(default=None, description="Days since the detector began.")
+    rising: int | None = Field(
+        default=None, description="Days for which losses have been high, today's with them; 0: they are not."
+    )
     watch: bool | None = Field(default=None, description="Whether this one day stands out; never an action.")
     gathered: Gathered | None = Field(
         default=None, description="Days with far fewer labels than the reference's, while they are no sample."

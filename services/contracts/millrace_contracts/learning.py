@@ -1,5 +1,6 @@
 """Training and evaluation: what the jobs are asked, and what they found out."""
 
+from datetime import date
 from typing import Annotated, Literal, Required
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -94,6 +95,7 @@ class TrainSpec(LearningSpec):
         default=False,
         description="Whether each part of the holdout is answered, too, by a model of all days before that part.",
     )
+    since: date | None = Field(default=None, description="First day since a change, which chooses.")
     seed: int = Field(default=0, ge=0, lt=2**31)
     executor: Literal["inline", "pool", "ray"] = "pool"
     distil: bool = Field(

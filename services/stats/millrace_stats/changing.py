@@ -1,7 +1,7 @@
 """Since when a series of daily losses is on another level: the last change that a test finds.
 
-No rule that decides uses it: windows since the last change were simulated with it and gained nothing (see the decision
-on windows that the data propose).
+A detector's reference is taken from one level (`one_level`). Windows of training since the last change were simulated with
+it and gained nothing (see the decision on windows that the data propose).
 """
 
 import numpy as np
@@ -13,6 +13,8 @@ LEAST, EDGE = 28, 7
 """Days that a test needs, and days at each end in which no change is looked for."""
 LEVEL = 3.3
 """Of the largest step in standard errors: a change is found in about 5 % of quiet series of 180 days."""
+NEWEST = 3
+"""The same, where a reference is taken from one side: a change in its last week would spoil it as much."""
 DEEP = 3
 """Changes one behind the other that are looked for."""
 Days = npt.NDArray[np.int64]
@@ -36,13 +38,29 @@ def since_change(losses: Floats) -> Days:
     return found
 
 
-def largest_step(losses: Floats) -> Days:
+def one_level(losses: Floats) -> slice:
+    """Which days of a reference, losses of shape (days,), lie on one level: the longer side of a step, if there is one.
+
+    A holdout in which the world has changed holds two levels. Together they look like one of a huge scale, against
+    which no later day stands out: such a reference would never raise an alarm.
+    """
+    if len(losses) < LEAST:
+        return slice(None)
+    place = int(largest_step(losses[None], NEWEST)[0])
+    if place < 0:
+        return slice(None)
+    return slice(place) if 2 * place > len(losses) else slice(place, None)
+
+
+def largest_step(losses: Floats, edge: int = EDGE) -> Days:
     """Where the mean of each series differs most before and behind; -1 where that is no more than chance.
 
+    Args:
+        edge: days at each end in which none is looked for.
     Source: CUSUM for one change of the mean; the scale is of what is left without the step, widened for AR(1).
     """
     series, length = losses.shape
-    every, places = np.arange(series), np.arange(EDGE, length - EDGE + 1)
+    every, places = np.arange(series), np.arange(edge, length - edge + 1)
     sums = losses.cumsum(1)
     before = sums[:, places - 1] / places
     behind = (sums[:, -1:] - sums[:, places - 1]) / (length - places)

@@ -5,7 +5,7 @@ the robust form (clipping, tolerance for an estimated reference, inflation for d
 and is simulated in docs/simulations.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -106,6 +106,26 @@ class Reference:
         if np.isnan(loss):
             raise ValueError("a day's loss must be a number")
         return float(np.clip((loss - self.mean) / self.scale, -CLIP, CLIP)) - self.tolerance
+
+
+SINCE_DAYS = 7
+"""Days since a change that are judged at the least: each weekday once."""
+ONSET_DAYS = 28
+"""Newest days among which the first of a rise is looked for."""
+
+
+def risen_for(scores: Sequence[float]) -> int:
+    """For how many of the newest days, today's with them, losses have been high; 0: they are not.
+
+    Args:
+        scores: of the newest days as `Reference.score` has them, in order.
+    Source: the likeliest day of a change to a higher mean that is not known (Siegmund and Venkatraman, 1995). A sum
+        that only has to stay above 0 would let a mild start count for a rise that is steep by now.
+    """
+    sums = np.cumsum(np.asarray(scores, float)[::-1])
+    if not (sums > 0).any():
+        return 0
+    return int(np.argmax(np.where(sums > 0, sums * sums / np.arange(1, len(sums) + 1), -1.0))) + 1
 
 
 LEAST_SHARE = 0.25

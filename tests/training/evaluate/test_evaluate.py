@@ -98,6 +98,13 @@ class TestRolling:
         rolled = self.losses(registry, make_context, 53, rolling=True)
         assert rolled[7:].mean() > 0.95 * plain[7:].mean()
 
+    def test_after_a_change_the_window_that_knows_most_of_it_serves(self, registry, make_context):
+        """The holdout's first part has the change in it; before that every window is as ignorant."""
+        registry.add("turned", 1, turned(47))
+        place = {"dataset": "turned", "configurations": [LIGHT], "windows": ["all", "10d"], "rolling": True}
+        since = run_train(COMMON | REFIT | place | {"since": "2013-08-18"}, make_context("since"))
+        assert since["window"] == "10d"
+
     def test_a_holdout_of_one_part_is_judged_by_the_model_from_before_it(self, registry, make_context):
         plain = self.losses(registry, make_context, 47, holdout_days=6)
         rolled = self.losses(registry, make_context, 47, holdout_days=6, rolling=True)

@@ -1,15 +1,17 @@
 """The gates between a candidate and production; three verdicts, each with its numbers."""
 
 import math
+from datetime import date
 
 from millrace_contracts.digits import legible
 from millrace_contracts.gates import AbsoluteGate
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.loop import Spec
 from millrace_contracts.verdicts import GateResult, GatesVerdict, Verdict
-from millrace_controller.gates import archive, fairness, few
+from millrace_controller.gates import archive, fairness, few, turn
 from millrace_controller.gates import champion as rival
 from millrace_controller.gates.past import Past
+from millrace_controller.gates.turn import Turned
 from millrace_stats import tasks
 from millrace_stats.paired import slices
 
@@ -17,7 +19,11 @@ ORDER: tuple[Verdict, ...] = ("failed", "inconclusive", "passed")
 
 
 def judge(
-    spec: Spec, evaluation: EvaluateResult, champion: bool | None = None, past: Past | None = None
+    spec: Spec,
+    evaluation: EvaluateResult,
+    champion: bool | None = None,
+    past: Past | None = None,
+    since: date | None = None,
 ) -> GatesVerdict:
     """All gates of a loop over one evaluation: failed if any gate failed, else inconclusive if any is, else passed.
 
@@ -25,16 +31,18 @@ def judge(
         evaluation: metrics of candidate and champion, blocks of mean losses on the same rows, slices.
         champion: whether there is one to be compared with, also if no row could be; None: if the evaluation has one.
         past: what earlier runs of the loop have to say; None: nothing.
+        since: first day since a change, from which on champion and archive are judged; None: all blocks are.
     """
+    turned = turn.narrowed(spec, evaluation, past or Past(), since)
     compared = champion if champion is not None else evaluation.metrics.champion is not None
     gates = [_absolute(gate, evaluation) for gate in spec.gates.absolute]
     if compared:
-        gates += [_champion(spec, evaluation, past or Past()), *_slices(spec, evaluation)]
+        gates += [_champion(turned), *_slices(spec, evaluation)]
     else:
         gates = [_useful(spec, evaluation), *gates]
     gates += fairness.judge(spec.gates.fairness or [], evaluation)
     verdict = min((gate.verdict for gate in gates), key=ORDER.index)
-    comeback = archive.judge(spec, evaluation.archived, verdict == "passed", past or Past())
+    comeback = archive.judge(turned.spec, turned.evaluation.archived, verdict == "passed", turned.past)
     if comeback is not None:
         gates.append(comeback.result)
         verdict = min((verdict, comeback.result.verdict), key=ORDER.index)
@@ -91,9 +99,14 @@ def _absolute(gate: AbsoluteGate, evaluation: EvaluateResult) -> GateResult:
     )
 
 
-def _champion(spec: Spec, evaluation: EvaluateResult, past: Past) -> GateResult:
+def _champion(turned: Turned) -> GateResult:
+    spec, evaluation, past = turned.spec, turned.evaluation, turned.past
     judged = rival.judge(spec, evaluation.blocks, past)
-    result, verdict, reason = judged.comparison, judged.verdict, judged.reason + past.words_aside
+    result, verdict, reason = (
+        judged.comparison,
+        judged.verdict,
+        judged.reason + past.words_aside + turned.words,
+    )
     if result.blocks < few.needed(spec):
         reason = few.told(spec, evaluation, result.blocks) or reason
     if _one_class(spec, evaluation):

@@ -14,6 +14,7 @@ from millrace_controller.gates.judge import judge
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import binding, history, queries
 from millrace_controller.runs.ending import place
+from millrace_controller.runs.plan import since_change
 from millrace_controller.runs.states import BUSY
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
@@ -42,7 +43,8 @@ async def pass_gates(
     told, data = await _result(services, loop, number, "evaluate", jobs.evaluate_job)
     evaluation = EvaluateResult.model_validate(told)
     rival = run.plan.evaluate["champion"] is not None
-    verdict = await asyncio.to_thread(judge, loop.spec, evaluation, rival, history.of(loop, run, before))
+    past, turn = history.of(loop, run, before), since_change(run.plan)
+    verdict = await asyncio.to_thread(judge, loop.spec, evaluation, rival, past, turn)
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, project, name)
         run = await queries.get(session, loop, number)

@@ -105,6 +105,7 @@ async def open_run(
         champion=known.champion,
         adopt=trigger.adopt,
         archived=known.archived,
+        since_change=trigger.since,
     )
     made = plan.make(loop.spec, loop.name, number, inputs)
     at = through or known.dataset.last_event

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from millrace_contracts import durations
@@ -33,7 +33,7 @@ class Inputs:
     cut: only rows before it are used; None: all rows. since, until: span of labelled production rows to add first; no
     `until` means none are added. configurations: the best of the last full search; None: search in full. champion: the
     version in production. adopt: the graph that stands as the candidate; None: one is trained. archived: the versions
-    that may come back, which are compared with both.
+    that may come back, which are compared with both. since_change: first day since a change that an alarm has found.
     """
 
     cut: datetime | None
@@ -43,6 +43,7 @@ class Inputs:
     champion: ModelVersionRead | None
     adopt: AdoptSpec | None = None
     archived: Sequence[ModelVersionRead] = ()
+    since_change: date | None = None
 
 
 def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
@@ -93,6 +94,12 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
 def adopts(plan: RunPlan) -> bool:
     """Whether the candidate is a graph from elsewhere: nothing that another run trains is that one again."""
     return "adopt" in plan.train
+
+
+def since_change(plan: RunPlan) -> date | None:
+    """The first of the days by which the run judges; None: by all of its holdout."""
+    told = plan.train.get("since")
+    return None if told is None else date.fromisoformat(str(told))
 
 
 def honoured(plan: RunPlan, cluster: bool) -> RunPlan:
@@ -156,6 +163,8 @@ def _train(spec: Spec, inputs: Inputs) -> Document:
         asked["distil"] = True
     if inputs.champion is not None and spec.data.event_time is not None and training.code is None:
         asked["rolling"] = True
+        if inputs.since_change is not None:
+            asked["since"] = inputs.since_change.isoformat()
     if training.code is not None:
         asked["code"] = training.code.model_dump(mode="json", exclude_none=True)
     if (team := training.team()) is not None:

@@ -90,8 +90,8 @@ async def newest(session: AsyncSession, loop: Loop) -> Run | None:
 
 
 async def failed(session: AsyncSession, last: Run | None) -> FailedRun | None:
-    """The *last* run, if it failed and what its gates called for, if they spoke, was not done."""
-    if last is None or last.state != State.FAILED or states.answers(last.state, last.verdict):
+    """The *last* run, if its data was refused, or if it failed and what its gates called for was not done."""
+    if last is None or states.answers(last.state, last.verdict):
         return None
     earlier = (Run.loop_id == last.loop_id, Run.number < last.number)
     newest = select(Run.state, Run.verdict, Run.opened_at).where(*earlier).order_by(Run.number.desc())

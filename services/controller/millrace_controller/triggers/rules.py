@@ -3,7 +3,7 @@ the same."""
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from millrace_contracts import durations
@@ -13,6 +13,7 @@ from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.counting import counted
 from millrace_contracts.loop import Spec
 from millrace_contracts.loop_runs import WaitReason
+from millrace_controller.triggers import turn
 
 Cause = Literal["data", "spec", "alarm", "schedule", "hand"]
 
@@ -33,7 +34,7 @@ class LoopFacts:
     is open. active: not paused by a person. changed: the generation of a spec for which no run was opened yet, if there
     is one. data: number of the newest dataset version; 0 while there is none. same_as: the last run, if one that is
     opened now would have its data and its document. passed_at: the schedule's last turn that found nothing new. failed:
-    the last run, if it failed before what its gates called for was done.
+    the last run, if its data was refused, or it failed before what its gates called for was done.
     """
 
     champion: int | None
@@ -61,6 +62,8 @@ class Retrain:
     full_search: bool = False
     adopt: AdoptSpec | None = None
     """The graph that stands as the candidate; None: one is trained."""
+    since: date | None = None
+    """First day since a change that an alarm of performance has found; None: nobody knows of one."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,8 @@ def calling(spec: Spec, loop: LoopFacts, day: ClosedDay) -> OpenedAlarm | None:
 def _answered(spec: Spec, loop: LoopFacts, alarm: OpenedAlarm, day: ClosedDay) -> bool:
     """Whether a run was opened since the alarm was; an alarm has one run, which knows all that had raised it.
 
-    A run that failed has changed nothing: the alarm calls for another when the cool-down is over.
+    A run that failed, or whose data was refused, has changed nothing: the alarm calls for another when the cool-down is
+    over.
     """
     since = loop.opened_at if loop.failed is None else loop.failed.before
     if alarm in day.alarms or since is None:
@@ -207,8 +211,8 @@ def _alarm(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
             f"{window} after {loop.failed.number}",
             evidence | {"after_failed_run": loop.failed.number},
         )
-        reason = f"{reason} (run {loop.failed.number} failed)"
-    return Retrain("alarm", window, reason, evidence)
+        reason = f"{reason} (run {loop.failed.number} came to nothing)"
+    return Retrain("alarm", window, reason, evidence, since=turn.since(spec, alarm, day.through))
 
 
 def _data(spec: Spec, loop: LoopFacts) -> Retrain | None:

@@ -15,12 +15,15 @@ from millrace_contracts.monitors import PerformancePolicy
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors.day import JudgedDay
 from millrace_monitoring.profiles.baseline import Baseline
+from millrace_stats import changing
 from millrace_stats.performance import (
     MINIMUM_REFERENCE_DAYS,
+    ONSET_DAYS,
     SLICE_TOLERANCE,
     Detector,
     Reference,
     Samples,
+    risen_for,
     threshold,
 )
 
@@ -50,6 +53,8 @@ class Watch(BaseModel):
     detector: StoredDetector | None = None
     source: str = "holdout"
     quiet: int = 0
+    scores: tuple[float, ...] = ()
+    """Of the newest days: since when losses are high."""
 
     @classmethod
     def start(
@@ -82,9 +87,13 @@ class PerformanceState:
     def start(
         cls, baseline: Baseline, slices: Mapping[str, Watch], policy: PerformancePolicy
     ) -> "PerformanceState":
-        """Of a new champion: its holdout is the reference, and says how many labels a day usually has."""
-        weekdays = [day.weekday() for day, _ in baseline.losses]
-        watch = Watch.start(baseline.loss_values(), policy, weekdays=weekdays)
+        """Of a new champion: its holdout is the reference, and says how many labels a day usually has.
+
+        Of a holdout in which the world has changed, one side of the change: the champion has learnt from all of it.
+        """
+        losses, weekdays = baseline.loss_values(), [day.weekday() for day, _ in baseline.losses]
+        level = changing.one_level(np.array(losses, float))
+        watch = Watch.start(losses[level], policy, weekdays=weekdays[level])
         return cls(watch, slices, Samples(baseline.usual_labels))
 
 
@@ -165,10 +174,11 @@ def update(
     detector = Detector.from_dict(watch.detector.to_dict())
     detector.update(loss)
     fired = detector.alarm
-    told = _evidence(detector, loss, watch.source)
+    scores = (*watch.scores, detector.reference.score(loss))[-ONSET_DAYS:]
+    told = _evidence(detector, loss, watch.source, risen_for(scores))
     after = Detector(detector.reference, detector.level) if fired else detector
     quiet = 0 if fired else watch.quiet + 1
-    return told, watch.model_copy(update={"detector": after, "quiet": quiet})
+    return told, watch.model_copy(update={"detector": after, "quiet": quiet, "scores": scores})
 
 
 def _gather(
@@ -191,7 +201,7 @@ def _frozen(losses: Sequence[float], policy: PerformancePolicy, weekdays: Sequen
     return Detector(reference, threshold(policy.false_alarms_per_year))
 
 
-def _evidence(detector: Detector, loss: float, source: str) -> PerformanceRead:
+def _evidence(detector: Detector, loss: float, source: str, rising: int) -> PerformanceRead:
     reference = detector.reference
     return PerformanceRead(
         loss=loss,
@@ -202,6 +212,7 @@ def _evidence(detector: Detector, loss: float, source: str) -> PerformanceRead:
         log_value=detector.log_value,
         log_level=float(np.log(detector.level)),
         days=detector.days,
+        rising=rising,
         watch=bool(detector.watch(loss)),
     )
 

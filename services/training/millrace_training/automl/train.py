@@ -65,6 +65,9 @@ def by_time(plan: Plan) -> Outcome:
     split = splits.by_time(table, plan.spec.holdout_days or HOLDOUT_DAYS, plan.spec.block)
     selected = given(plan) or selecting.by_time(plan, split)
     best = judging.on_holdout(plan, selected.configurations, split)
+    answers = None
+    if plan.spec.rolling:
+        best, answers = judging.as_new(plan, best, split)
     final = judging.final(plan, best.configuration, best.window, split.end_day)
     assert final.first_day is not None
     data = {
@@ -72,8 +75,8 @@ def by_time(plan: Plan) -> Outcome:
         "holdout.onnx": best.graph,
         "baseline.json": baseline.make(table, days, best.predicted, split.holdout, plan.aim),
     }
-    if plan.spec.rolling:
-        data["oof.parquet"] = oof.write(table.take(split.holdout), judging.rolled(plan, best, split))
+    if answers is not None:
+        data["oof.parquet"] = oof.write(table.take(split.holdout), answers)
     metrics = plan.aim.task.metrics(table.target[split.holdout], best.predicted)
     end = midnight(split.end_day, zone)
     holdout = midnight(split.first_holdout_day, zone), end
