@@ -176,7 +176,9 @@ async def test_the_run_of_an_alarm_is_planned_and_judged_by_the_days_since_the_r
     await closed(loop, 5, alarms=[alarm(5) | {"evidence": {"rising": 3}}])
     run = (await loop.runs())[-1]
     plan = await loop.call("GET", f"/v1/loops/sales/runs/{run['number']}/plan", 200)
-    assert plan["train"]["since"] == str(date.fromisoformat(alarm(5)["opened_day"]) - timedelta(days=6)), "a week"
+    assert plan["train"]["since"] == str(date.fromisoformat(alarm(5)["opened_day"]) - timedelta(days=6)), (
+        "a week"
+    )
     gate = next(item for item in run["verdict"]["gates"] if item["name"] == "champion")
     assert "are judged, since the champion's loss has been high" in gate["reason"]
 

@@ -1,7 +1,7 @@
 """Since when a series of daily losses is on another level: the last change that a test finds.
 
-A detector's reference is taken from one level (`one_level`). Windows of training since the last change were simulated with
-it and gained nothing (see the decision on windows that the data propose).
+A detector's reference is taken from one level (`one_level`). Windows of training since the last change were simulated
+with it and gained nothing (see the decision on windows that the data propose).
 """
 
 import numpy as np
