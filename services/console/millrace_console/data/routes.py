@@ -13,7 +13,7 @@ from millrace.quarantine import dataset_of
 from millrace_console.asking import Asked
 from millrace_console.data import profiles, rules
 from millrace_console.data.freshness import freshness
-from millrace_console.loops.coming import spec_of
+from millrace_console.declared import spec_of
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import EntryIn, LoopIn, ProjectIn, frame
 from millrace_console.refusals import report
