@@ -159,9 +159,11 @@ async def test_a_label_stays_the_class_that_it_was_when_a_retrained_model_has_ot
     await service.declare(among("blue", "green", "red"))
     await push(service, "red", "blue", "green")
     await service.declare(among("amber", "blue", "red", "yellow"))
-    assert await stored(service, 3) == [2.0, 1.0, None]
+    assert await stored(service, 3) == [2.0, 1.0, -1.0], "green is kept by its name, below all classes"
     await service.declare(among("red", "blue", "amber"))
-    assert await stored(service, 3) == [0.0, 1.0, None]
+    assert await stored(service, 3) == [0.0, 1.0, -1.0]
+    await service.declare(among("amber", "blue", "green", "red"))
+    assert await stored(service, 3) == [3.0, 1.0, 2.0], "a version that knows it again finds it"
     assert (await push(service, "red", "blue"))["unchanged"] == 2
 
 
