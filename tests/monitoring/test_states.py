@@ -50,7 +50,7 @@ def test_the_memory_of_an_older_version_is_read_and_kept_bit_for_bit():
     before = stored()
     after = states.dump(states.load(before))
     del before["watch"]["last"]
-    before["watch"]["weekdays"] = []
+    before["watch"] |= {"weekdays": [], "scores": []}
     assert {name: after[name] for name in before} == before
     assert (after["slices"], after["normal"]) == ({}, {})
 
