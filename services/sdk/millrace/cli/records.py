@@ -180,7 +180,7 @@ def list_scores(
         ("LOOP", lambda item: item.loop),
         ("NO", lambda item: item.number),
         ("STATE", lambda item: item.state),
-        (EVENT_TIME, lambda item: item.due_at),
+        (EVENT_TIME, lambda item: item.due_at or "by hand"),
         (RECORDED, lambda item: item.created_at),
         ("ENDED", lambda item: item.ended_at),
         ("VERSION", lambda item: item.version),
