@@ -64,11 +64,11 @@ async def data(
         frame(person, asked, project, "loops", loop),
     )
     latest = dataset.latest if dataset is not None else 0
-    versions, newest, chosen = await asyncio.gather(
-        _versions(asked, person.clients, project, name, min(upto or latest, latest)),
-        _number(asked, person.clients, project, name, latest),
-        _number(asked, person.clients, project, name, of if of is not None and of <= latest else latest),
-    )
+    first, profiled = min(upto or latest, latest), of if of is not None and of <= latest else latest
+    listed = range(first, max(0, first - VERSIONS), -1)
+    by_number = await _versions(asked, person.clients, project, name, {*listed, latest, profiled} - {0})
+    versions = [by_number[number] for number in listed if number in by_number]
+    newest, chosen = by_number.get(latest), by_number.get(profiled)
     shown = {
         "it": found,
         "dataset": name,
@@ -96,19 +96,13 @@ async def _dataset(clients: AsyncMillrace, project: str, name: str) -> DatasetRe
 
 
 async def _versions(
-    asked: Asked, clients: AsyncMillrace, project: str, dataset: str, upto: int
-) -> list[DatasetVersionRead]:
-    """Versions of a dataset from the number *upto* down, a page of them."""
-    numbers = range(upto, max(0, upto - VERSIONS), -1)
-    found = await asyncio.gather(*(_number(asked, clients, project, dataset, number) for number in numbers))
-    return [item for item in found if item is not None]
-
-
-async def _number(
-    asked: Asked, clients: AsyncMillrace, project: str, dataset: str, number: int
-) -> DatasetVersionRead | None:
-    """One version; None for number 0, and where the registry does not answer."""
-    return await asked.of("registry", _version(clients, project, dataset, number), None) if number else None
+    asked: Asked, clients: AsyncMillrace, project: str, dataset: str, numbers: set[int]
+) -> dict[int, DatasetVersionRead]:
+    """Versions of a dataset by number, each asked for once; without those that the registry does not tell."""
+    found = await asyncio.gather(
+        *(asked.of("registry", _version(clients, project, dataset, number), None) for number in numbers)
+    )
+    return {item.number: item for item in found if item is not None}
 
 
 async def _version(
