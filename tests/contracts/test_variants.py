@@ -52,6 +52,15 @@ def test_a_node_is_known_by_what_makes_it_fast():
     assert len({NODE.key, without.key, newer.key}) == 3
 
 
+@pytest.mark.parametrize(
+    "flags, saturates",
+    [("avx2", True), ("avx2 avx512f", True), ("avx2 avx_vnni", False), ("avx2 avx512f avx512_vnni", False)],
+)
+def test_an_x86_without_vnni_is_known_to_overflow(flags, saturates):
+    assert NodeKind.of_cpu(f"flags : {flags}", "onnxruntime", "1.31.1").saturates is saturates
+    assert not NodeKind.of_cpu("Features : asimddp", "onnxruntime", "1.31.1").saturates
+
+
 def test_an_engine_is_bound_to_its_driver():
     kinds = [
         NodeKind(device="gpu", product="H200", runtime="tensorrt", runtime_version="11.0", driver=driver)

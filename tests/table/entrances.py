@@ -27,6 +27,7 @@ from millrace_monitoring.ingest import arrow, backfill, bodies, tensors
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.segments import Segment
 from millrace_monitoring.labels import sorting
+from millrace_monitoring.labels.reading import Reader
 from millrace_monitoring.monitors.watermark import day_of
 from millrace_replay import outcome
 from millrace_serving.predictions import asking
@@ -331,6 +332,7 @@ def stored(values: list[float], written: str) -> list[sorting.Truth]:
                 )
             path.write_text(text)
             given = labels.read(path)
-    read = sorting.sort(given, Answers.of(MONITOR.task, SIGNATURE))
+    said = Reader(Answers.of(MONITOR.task, SIGNATURE), None).read(label.value for label in given)
+    read = sorting.sort(given, said, {})
     assert read.refused == 0
     return read.truths

@@ -81,6 +81,11 @@ class NodeKind(Fixed):
             f"{self.device}/{_slug(self.product)}/{middle or 'plain'}/{self.runtime}-{self.runtime_version}"
         )
 
+    @property
+    def saturates(self) -> bool:
+        """Whether it adds two products of U8 and S8 in 16 bits, which weights of 8 bits overflow: x86 without VNNI."""
+        return "avx2" in self.flags and not {"avx_vnni", "avx512_vnni"} & set(self.flags)
+
     @classmethod
     def of_cpu(cls, cpuinfo: str, runtime: str, version: str) -> "NodeKind":
         """The kind of a node by the text of its /proc/cpuinfo; what that does not tell is left empty."""

@@ -20,6 +20,7 @@ from millrace_training.compress import compress, material, quantise, targets
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import from_rows
 from millrace_training.graph import nets
+from millrace_training.graph.node import cpu
 from millrace_training.graph.session import answers, open_session
 from millrace_training.kinds import train
 from millrace_training.runtime.errors import JobError
@@ -67,7 +68,7 @@ def test_convolutions_become_int8_per_channel_with_rows_of_the_tensor_column(
     told = compress.run(asked(candidate), make_context("forms"))
     _, form = told.variants
     assert form.state == "kept", form.reason
-    assert form.how == "static U8/S8 per channel"
+    assert form.how == quantise.Style.on(cpu()).text, "all layers, whatever the CPU has"
     assert form.agreement >= 0.99
     assert material.SEEN not in told.notes, "it is judged on the rows that the code was not given"
     assert form.difference.rows < 700 / 3

@@ -36,7 +36,22 @@ def test_a_form_for_a_cpu_breaks_the_rules_of_tensorrt(graphs, calibration):
     said = rules.broken(quantise.static(graphs.model, calibration, Style()))
     assert "QuantizeLinear has the type UINT8, not INT8" in said
     assert any("a bias stays in FP32" in rule for rule in said)
-    assert "MatMulInteger is no operator of TensorRT" in rules.broken(quantise.dynamic(graphs.model))
+    assert "MatMulInteger is no operator of TensorRT" in rules.broken(quantise.dynamic(graphs.model, Style()))
+
+
+@pytest.mark.parametrize("built", [quantise.static, lambda graph, _, style: quantise.dynamic(graph, style)])
+@pytest.mark.parametrize("seven_bits, most", [(False, 127), (True, 64)])
+def test_weights_keep_within_7_bits_for_a_cpu_whose_sums_of_8_overflow(
+    graphs, calibration, built, seven_bits, most
+):
+    form = onnx.load_from_string(built(graphs.model, calibration, Style(seven_bits=seven_bits)))
+    weights = [
+        numpy_helper.to_array(item).astype(int)
+        for item in form.graph.initializer
+        if item.data_type == onnx.TensorProto.INT8 and len(item.dims) == 2
+    ]
+    assert weights
+    assert {int(np.abs(layer).max()) for layer in weights} == {most}
 
 
 def test_a_zero_point_that_is_not_0_is_seen(graphs, calibration):

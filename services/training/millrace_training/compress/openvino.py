@@ -94,6 +94,6 @@ class OpenVinoInt8(OpenVino):
 
     def recipes(self, graph: bytes, rows: Feeds) -> Iterator[Recipe]:
         """Static INT8, with fewer layers from step to step; OpenVINO has no dynamic one of this kind."""
-        for recipe in quantise.recipes(graph, rows, quantise.Style()):
+        for recipe in quantise.recipes(graph, rows, quantise.Style.on(self.node())):
             if recipe.how.startswith("static"):
                 yield recipe

@@ -39,4 +39,4 @@ class OrtCpuInt8(OnOrtCpu):
 
     def recipes(self, graph: bytes, rows: Feeds) -> Iterator[Recipe]:
         """Static INT8, with fewer layers from step to step, then dynamic INT8."""
-        return quantise.recipes(graph, rows, quantise.Style())
+        return quantise.recipes(graph, rows, quantise.Style.on(self.node()))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from millrace_contracts.variants import NodeKind
 from millrace_training.compress.target import Feeds, Recipe, Unfit
 from millrace_training.graph import nets
 from millrace_training.graph.session import open_session
@@ -28,13 +29,25 @@ MOST_LEFT_OUT = 2
 
 @dataclass(frozen=True)
 class Style:
-    """How numbers become INT8: signed activations with zero point 0, or unsigned ones with any."""
+    """How numbers become INT8: signed activations with zero point 0, or unsigned ones with any.
+
+    seven_bits: weights keep within 7 bits, so that two of their products fit into 16 (onnxruntime's `reduce_range`).
+    """
 
     symmetric: bool = False
+    seven_bits: bool = False
+
+    @classmethod
+    def on(cls, node: NodeKind) -> "Style":
+        """As a CPU of this kind computes right: unsigned activations, weights of 7 bits where 8 would overflow."""
+        return cls(seven_bits=node.saturates)
 
     @property
     def text(self) -> str:
-        return "static S8/S8 per channel, zero points 0" if self.symmetric else "static U8/S8 per channel"
+        """In a few words."""
+        if self.symmetric:
+            return "static S8/S8 per channel, zero points 0"
+        return "static U8/S8 per channel" + (", weights of 7 bits" if self.seven_bits else "")
 
 
 def nodes(graph: bytes) -> int:
@@ -53,7 +66,7 @@ def recipes(graph: bytes, rows: Feeds, style: Style) -> Iterator[Recipe]:
         left = [*left, _worst(graph, rows, style, left, total)]
         yield _without(style, sorted(left))
     if not style.symmetric:
-        yield Recipe("dynamic S8 per channel", lambda source, calibration: dynamic(source))
+        yield Recipe("dynamic S8 per channel", lambda source, calibration: dynamic(source, style))
 
 
 def _without(style: Style, left: list[int]) -> Recipe:
@@ -98,6 +111,7 @@ def static(graph: bytes, calibration: Feeds, style: Style, left_out: tuple[int, 
             quantize_static(
                 _marked(model), path, Rows(calibration),
                 quant_format=QuantFormat.QDQ, per_channel=True,
+                reduce_range=style.seven_bits,
                 activation_type=QuantType.QInt8 if style.symmetric else QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 nodes_to_quantize=[*chosen, *passing], op_types_to_quantize=[*nets.LAYERS, *PASSING],
@@ -111,7 +125,7 @@ def static(graph: bytes, calibration: Feeds, style: Style, left_out: tuple[int, 
         return _finished(path.read_bytes(), graph, net.outputs)
 
 
-def dynamic(graph: bytes) -> bytes:
+def dynamic(graph: bytes, style: Style) -> bytes:
     """Weights in INT8, activations scaled anew at each call. Raises: Unfit."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -122,8 +136,8 @@ def dynamic(graph: bytes) -> bytes:
         both = [*layers, *(f"{name}_MatMul" for name in layers)]  # a Gemm becomes a MatMul of that name
         try:
             quantize_dynamic(
-                _marked(model), path, per_channel=True, weight_type=QuantType.QInt8, nodes_to_quantize=both,
-                op_types_to_quantize=["Gemm", "MatMul"],
+                _marked(model), path, per_channel=True, reduce_range=style.seven_bits,
+                weight_type=QuantType.QInt8, nodes_to_quantize=both, op_types_to_quantize=["Gemm", "MatMul"],
             )  # fmt: skip
         except (ValueError, RuntimeError, KeyError, TypeError) as error:
             raise Unfit(f"onnxruntime's quantiser cannot: {error}"[:500]) from error
