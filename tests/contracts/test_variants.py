@@ -53,7 +53,7 @@ def test_a_node_is_known_by_what_makes_it_fast():
 
 
 @pytest.mark.parametrize(
-    "flags, saturates",
+    ("flags", "saturates"),
     [("avx2", True), ("avx2 avx512f", True), ("avx2 avx_vnni", False), ("avx2 avx512f avx512_vnni", False)],
 )
 def test_an_x86_without_vnni_is_known_to_overflow(flags, saturates):

@@ -40,7 +40,7 @@ def test_a_form_for_a_cpu_breaks_the_rules_of_tensorrt(graphs, calibration):
 
 
 @pytest.mark.parametrize("built", [quantise.static, lambda graph, _, style: quantise.dynamic(graph, style)])
-@pytest.mark.parametrize("seven_bits, most", [(False, 127), (True, 64)])
+@pytest.mark.parametrize(("seven_bits", "most"), [(False, 127), (True, 64)])
 def test_weights_keep_within_7_bits_for_a_cpu_whose_sums_of_8_overflow(
     graphs, calibration, built, seven_bits, most
 ):
