@@ -39,7 +39,8 @@ MORE: dict[str, dict[str, int | bool]] = {
     "training": {"inside": True},
     "controller": {"inside": True},
 }
-START_SECONDS, END_SECONDS = 300.0, 30.0
+START_SECONDS, END_SECONDS = 1800.0, 30.0
+"""Of the clock: where many want the same processor, the seconds of it that a start needs take minutes."""
 
 
 @contextmanager
@@ -125,9 +126,13 @@ class Services:
         self._thread = threading.Thread(target=self._run, name="services", daemon=True)
 
     def start(self) -> None:
-        """Return when all of them are ready to be called. Raises: what keeps one from its start."""
+        """Return when all of them are ready to be called. Raises: what keeps one from its start, TimeoutError."""
         self._thread.start()
-        self._begun.result(START_SECONDS)
+        try:
+            self._begun.result(START_SECONDS)
+        except TimeoutError as error:
+            told = f"the services of the replay were not ready within {START_SECONDS:,.0f} s"
+            raise TimeoutError(f"{told}: begin it again when this machine has less to do") from error
 
     def stop(self) -> None:
         """End their background tasks, and the loop."""
