@@ -73,11 +73,21 @@ class TestPromises:
         told = group(Row("passes", ("passes", "9.0% → 3.2%")), name="power")
         assert promises.judged(wanted, {"power": told}).word == KEPT
 
+    def test_each_that_is_not_kept_says_why(self):
+        groups = simulations.kept(simulations.DOCS)
+        broken = [item for item in promises.PROMISES if promises.judged(item, groups).word == BROKEN]
+        assert [item.text for item in broken if not item.why] == []
+
+    def test_why_is_told_as_long_as_it_is_not_kept(self, monkeypatch):
+        monkeypatch.setattr(promises, "PROMISES", (replace(PROMISE, why="of rain"),))
+        assert promises.table({"gate": group(row(0.2))}).endswith("| **not kept**: of rain |")
+        assert promises.table({"gate": group(row(0.01))}).endswith("| kept |")
+
     def test_one_that_was_kept_and_is_not_is_named_and_an_old_debt_is_not(self, monkeypatch):
         monkeypatch.setattr(promises, "PROMISES", (PROMISE,))
         good, bad = {"gate": group(row(0.01))}, {"gate": group(row(0.2))}
         assert simulations.lost(good, bad) == ["at most 5 %: 20.0%"]
-        assert simulations.lost(bad, bad) == simulations.lost(bad, good) == []
+        assert simulations.lost(bad, bad) == simulations.lost(bad, good) == simulations.lost({}, bad) == []
 
 
 class TestMeasuring:

@@ -1,5 +1,7 @@
 """Weekdays of a daily loss: taken out where they are there, left alone where they are not, and never an alarm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,13 @@ class TestYears:
 
     def test_weeks_raise_few_alarms(self):
         assert measure("", 60, seasonal.risen, self.WORLD).share <= 0.015 + 3 * np.sqrt(0.015 * 0.985 / 60)
+
+    def test_single_holidays_amid_weekdays_raise_few_alarms_and_a_week_of_them_more(self):
+        """A week of holidays is a rise for a week; single ones are days like others."""
+        single = seasonal.Season("", r=0.4, week=1.5, holiday=3.0, off=seasonal.SINGLE)
+        week = replace(single, off=seasonal.HOLIDAYS)
+        assert measure("", 60, seasonal.risen, single).hits <= 3
+        assert measure("", 60, seasonal.risen, week).hits > 3
 
     def test_a_rise_is_found_as_soon_as_without_weeks(self):
         """166 days (median) where weekdays were part of the scale."""

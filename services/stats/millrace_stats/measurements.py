@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from millrace_stats import (
+    alarmed,
     canary,
     choosing,
     comparing,
@@ -62,13 +63,11 @@ def drift_year(
     levels = worlds.days(draw, features, reference + YEAR, r)
     levels[0, reference:] += shift
     counts = {f"x{n:02d}": values for n, values in enumerate(worlds.histograms(draw, levels))}
-    before = None
-    for end in range(reference + window, reference + YEAR + 1, window):
-        now = seasonal.judged(counts, reference, end - window, end, reference)
-        if drift.alarms(before, now):
-            return float(end - reference)
-        before = now
-    return None
+    ends = range(reference + window, reference + YEAR + 1, window)
+    found = seasonal.first_alarm(
+        ends, lambda end: seasonal.judged(counts, reference, end - window, end, reference)
+    )
+    return None if found is None else float(found - reference)
 
 
 def risen(draw: Rng, r: float, reference: int, rise: float = 0.0, live: int = YEAR) -> float | None:
@@ -251,6 +250,7 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
     "renewal": renewal.policies,
     "renewal-margin": renewal.margins,
     "choosing": choosing.margins,
+    "alarm-runs": alarmed.runs,
     "windows": windows.policies,
     "switch-back": switches,
     "canary": canaries,
@@ -262,7 +262,6 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
     **sparse.GROUPS,
     **seasonal.GROUPS,
 }
-
 
 HEADS = {
     "power": power.HEAD,

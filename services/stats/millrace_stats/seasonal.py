@@ -3,8 +3,10 @@
 A world says how the days of many features differ; the scenarios are those of `measurements`, by the same rules.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from millrace_stats.measuring import Result, measure
 YEAR, REFERENCE, FEATURES, ROWS = 365, 60, 24, 1000
 HOLIDAYS = (*range(8, 10), 90, 110, 121, 159, 227, 250, 305, *range(358, 365))
 """Days of a year: single ones, a weekend, and a week at its end."""
+SINGLE = tuple(day for day in HOLIDAYS if day < 358)
+"""Those of them that make no week."""
 ENTITIES, STAYS = 16, 0.9
 Rng = np.random.Generator
 
@@ -26,7 +30,7 @@ class Season:
         r: correlation of a day with the next.
         week: sd of what a weekday adds, for each feature its own.
         year: amplitude of a yearly wave, each feature with its own phase.
-        holiday: sd of what a holiday adds, for each feature its own.
+        holiday: sd of what a holiday adds, for each feature its own. off: days of the year that are holidays.
         together: share of the variance of days that all features have in common.
         entities: days are mixtures of the rows of few entities, which come and stay for some ten days.
     """
@@ -36,6 +40,7 @@ class Season:
     week: float = 0.0
     year: float = 0.0
     holiday: float = 0.0
+    off: tuple[int, ...] = HOLIDAYS
     together: float = 0.0
     entities: bool = False
 
@@ -46,7 +51,7 @@ class Season:
         day, first = np.arange(span), int(draw.integers(YEAR))
         levels += self.week * draw.normal(size=(features, 7))[:, day % 7]
         levels += self.year * np.sin(2 * np.pi * (day / YEAR + draw.random((features, 1))))
-        there = np.isin((first + day) % YEAR, HOLIDAYS)
+        there = np.isin((first + day) % YEAR, self.off)
         return np.asarray(levels + self.holiday * draw.normal(size=(features, 1)) * there)
 
     def counts(self, draw: Rng, span: int, moved: np.ndarray, features: int = FEATURES) -> np.ndarray:
@@ -107,21 +112,37 @@ def drifted(
     """A year of 24 features, the first of which moves by *shift*: days from the move to the first alarm after it.
 
     Args:
-        start: live days before the move.
+        start: live days before the move, fewer than a window.
         renewed: the reference is renewed each so many days, as by a new version; 0 for never.
         rate: false alarms a year that are asked for.
     """
     moved = np.where(np.arange(REFERENCE + YEAR) >= REFERENCE + start, shift, 0.0)
     counts = {f"x{n:02d}": values for n, values in enumerate(season.counts(draw, REFERENCE + YEAR, moved))}
-    since, before = REFERENCE, None
-    for end in range(REFERENCE + 1, REFERENCE + YEAR + 1):
-        if (end - since) % window == 0:
-            now = judged(counts, since, end - window, end, rate=rate)
-            if drift.alarms(before, now) and end > REFERENCE + start:
-                return float(end - REFERENCE - start)
-            before = now
-        if renewed and end - since >= renewed:
-            since, before = end, None
+    last = REFERENCE + YEAR
+    for since in range(REFERENCE, last, renewed or YEAR):
+        ends = range(since + window, min(since + (renewed or YEAR), last) + 1, window)
+
+        def judge(end: int, since: int = since) -> drift.Window:
+            return judged(counts, since, end - window, end, rate=rate)
+
+        found = first_alarm(ends, judge)
+        if found is not None:
+            return float(found - REFERENCE - start)
+    return None
+
+
+def first_alarm(ends: Sequence[int], judge: Callable[[int], drift.Window]) -> int | None:
+    """Where the first two windows in a row end that alarm, of windows that end so; None if none do.
+
+    Every second one is judged first: those beside it matter only where it fires.
+    """
+    at = lru_cache(maxsize=None)(judge)
+    for place in range(1, len(ends), 2):
+        if not at(ends[place]).firing:
+            continue
+        for end, following in pairwise(ends[place - 1 : place + 2]):
+            if drift.alarms(at(end), at(following)):
+                return following
     return None
 
 
@@ -199,7 +220,11 @@ LOSSES = (
     Season("days like their neighbours, r=0.4", r=0.4),
     Season("weekdays of 1.5 day-sd, r=0.4", r=0.4, week=1.5),
     Season("weekdays of 3 day-sd, r=0.4", r=0.4, week=3.0),
+    Season("days like their neighbours, r=0.7", r=0.7),
+    Season("single holidays of 3 day-sd, r=0.4", r=0.4, holiday=3.0, off=SINGLE),
+    Season("weekdays and single holidays, r=0.4", r=0.4, week=1.5, holiday=3.0, off=SINGLE),
     Season("holidays of 3 day-sd, r=0.4", r=0.4, holiday=3.0),
+    Season("weeks and holidays, r=0.4", r=0.4, week=1.5, holiday=3.0),
     Season("weeks and holidays, r=0.7", r=0.7, week=1.5, holiday=3.0),
     Season("a yearly wave of 2 day-sd, r=0.4", r=0.4, year=2.0),
 )

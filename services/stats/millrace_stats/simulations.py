@@ -98,7 +98,7 @@ def lost(before: dict[str, Group], after: dict[str, Group]) -> list[str]:
         f"{item.text}: {promises.judged(item, after).figures}"
         for item in promises.PROMISES
         if promises.judged(item, after).word == promises.BROKEN
-        and promises.judged(item, before).word != promises.BROKEN
+        and promises.judged(item, before).word in (promises.KEPT, promises.NEARLY)
     ]
 
 
