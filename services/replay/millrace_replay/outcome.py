@@ -64,7 +64,7 @@ def summary(
             alarm.model_dump(mode="json", include={"kind", "cause", "opened_day", "reason"})
             for alarm in client.monitoring.alarms(endpoint=loop)
         ],
-        "decisions": [_told(item) for item in sorted(decisions, key=_when)],
+        "decisions": [_told(item) for item in in_order(decisions)],
     }
 
 
@@ -194,8 +194,25 @@ def _move(move: AliasMoveRead) -> dict[str, Any]:
     return move.model_dump(mode="json", include={"version", "event_time", "reason"})
 
 
-def _when(item: DecisionRead) -> tuple[str, str]:
-    return "" if item.event_time is None else item.event_time.isoformat(), item.kind
+def in_order(decisions: Iterable[DecisionRead]) -> list[DecisionRead]:
+    """By event time, those without one first; of one event time as they were recorded, but none before its cause.
+
+    Services record on their own: what the controller decided upon an alarm may be recorded before the alarm is.
+    """
+    moments = sorted(decisions, key=_when)
+    known, told = {item.id: item for item in moments}, dict[str, DecisionRead]()
+    for item in moments:
+        line = [item]
+        while (cause := known.get(line[-1].cause or "")) and cause.event_time == item.event_time:
+            if cause.id in told or cause in line:
+                break
+            line.append(cause)
+        told |= {one.id: one for one in reversed(line) if one.id not in told}
+    return list(told.values())
+
+
+def _when(item: DecisionRead) -> tuple[str, int]:
+    return "" if item.event_time is None else item.event_time.isoformat(), item.number
 
 
 def _told(item: DecisionRead) -> dict[str, Any]:
