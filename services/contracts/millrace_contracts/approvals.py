@@ -93,6 +93,14 @@ class ApprovalRead(ApprovalAsked):
     metrics: Document = Field(description="Metrics of candidate and champion.")
     votes: list[ApprovalVote] = Field(description="What people said, the first one first.")
     message: str = Field(description="How it ended, if it has.")
+    approve_refused: str | None = Field(
+        default=None,
+        description="Why whoever asks could not approve it now; null: they could, or an earlier version does not say.",
+    )
+    reject_refused: str | None = Field(
+        default=None,
+        description="Why whoever asks could not reject it now; null: they could, or an earlier version does not say.",
+    )
 
 
 class ApproveWrite(Strictly):

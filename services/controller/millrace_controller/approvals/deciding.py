@@ -38,8 +38,8 @@ async def approve(services: Services, saying: Saying) -> Run:
     async with services.sessions.begin() as session:
         loop, run = await runs.locked(session, saying.project, saying.loop, saying.run)
         asked = _waits(run, saying)
-        _may_approve(asked, saying.actor)
-        _still_so(loop, run)
+        may_approve(asked, saying.actor)
+        still_so(loop, run)
         await queries.count(session, run, saying.digest, utcnow())
         row = await _write(session, run, saying, "approved")
         enough = run.approvals >= asked.of
@@ -64,9 +64,8 @@ async def reject(services: Services, saying: Saying) -> Run:
     async with services.sessions.begin() as session:
         loop, run = await runs.locked(session, saying.project, saying.loop, saying.run)
         asked = _waits(run, saying)
-        _is_asked(asked, saying.actor)
-        if run.approval_used_at is not None:
-            raise Conflict(f"Run {run.number} was approved, and its rollout begins; roll back instead.")
+        may_reject(asked, saying.actor)
+        unused(run)
         row = await _write(session, run, saying, "rejected")
         await decide(session, Outbox, _given(loop, run, asked, row))
         await approval.end(
@@ -77,21 +76,28 @@ async def reject(services: Services, saying: Saying) -> Run:
 
 
 def _waits(run: Run, saying: Saying) -> ApprovalAsked:
-    asked = run.approval
-    if asked is None or run.state != State.AWAITING_APPROVAL:
-        raise Conflict(f"Run {run.number} of {saying.loop} is {run.state}; it waits for nobody's approval.")
+    asked = open_question(run, saying.loop)
     if asked.digest != saying.digest:
         raise Conflict(
             f"What you looked at is {saying.digest}, and run {run.number} of {saying.loop} waits for the approval of "
             f"{asked.digest}; look at that first."
         )
+    return asked
+
+
+def open_question(run: Run, loop: str) -> ApprovalAsked:
+    """What the run waits for. Raises: Conflict if it waits for nobody, or not any more."""
+    asked = run.approval
+    if asked is None or run.state != State.AWAITING_APPROVAL:
+        raise Conflict(f"Run {run.number} of {loop} is {run.state}; it waits for nobody's approval.")
     if approval.expired(run, utcnow()):
         raise Conflict(f"The time to approve run {run.number} was over at {asked.until:%Y-%m-%d %H:%M} UTC.")
     return asked
 
 
-def _may_approve(asked: ApprovalAsked, actor: Actor) -> None:
-    _is_asked(asked, actor)
+def may_approve(asked: ApprovalAsked, actor: Actor) -> None:
+    """Raises: Forbidden for who asked for the run, and for who is not among those who may."""
+    may_reject(asked, actor)
     if actor.known.is_one_of(asked.requesters, asked.requester_ids):
         raise Forbidden(
             f"{actor.person} asked for this run, or declared the loop by which it was judged; "
@@ -99,7 +105,8 @@ def _may_approve(asked: ApprovalAsked, actor: Actor) -> None:
         )
 
 
-def _is_asked(asked: ApprovalAsked, actor: Actor) -> None:
+def may_reject(asked: ApprovalAsked, actor: Actor) -> None:
+    """Raises: Forbidden for who is not among those who may."""
     if actor.is_a_part:
         raise Forbidden("People approve; no part of Millrace does.")
     if actor.token:
@@ -111,7 +118,14 @@ def _is_asked(asked: ApprovalAsked, actor: Actor) -> None:
         raise Forbidden(f"{actor.person} is not among those who may: {', '.join(asked.by)}.")
 
 
-def _still_so(loop: Loop, run: Run) -> None:
+def unused(run: Run) -> None:
+    """Raises: Conflict once the rollout begins by the approval."""
+    if run.approval_used_at is not None:
+        raise Conflict(f"Run {run.number} was approved, and its rollout begins; roll back instead.")
+
+
+def still_so(loop: Loop, run: Run) -> None:
+    """Raises: Conflict if what was judged is not so any more."""
     why = binding.stale(loop, run)
     if why is not None:
         raise Conflict(

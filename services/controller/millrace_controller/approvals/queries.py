@@ -1,5 +1,6 @@
 """SQL of approvals: who said what; the count of those who approved grows in one guarded statement."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -61,6 +62,17 @@ async def count(session: AsyncSession, run: Run, digest: str, now: datetime) -> 
     await session.refresh(run)
 
 
+def has_said(votes: Iterable[Approval], person: Person, verdict: ApprovalVerdict) -> bool:
+    """Whether somebody said this before, under this name or another."""
+    mine = (vote for vote in votes if vote.verdict == verdict)
+    return any(person.is_one_of([vote.person], [vote.key]) for vote in mine)
+
+
+def twice(run: Run, person: Person, verdict: ApprovalVerdict) -> str:
+    """Why who has said this cannot say it again, in words."""
+    return f"{person.name} has {verdict} run {run.number} already; somebody else has to."
+
+
 async def add(
     session: AsyncSession,
     run: Run,
@@ -71,16 +83,12 @@ async def add(
     reason: str,
 ) -> Approval:
     """Write down what somebody said. Raises: Conflict if they said it before, under this name or another."""
-    number, refused = (
-        run.number,
-        f"{person.name} has {verdict} run {run.number} already; somebody else has to.",
-    )
-    for earlier in await said(session, run):
-        if earlier.verdict == verdict and person.is_one_of([earlier.person], [earlier.key]):
-            raise Conflict(refused)
+    refused = twice(run, person, verdict)
+    if has_said(await said(session, run), person, verdict):
+        raise Conflict(refused)
     row = Approval(
         loop_id=run.loop_id,
-        run=number,
+        run=run.number,
         key=person.key,
         verdict=verdict,
         person=person.name,

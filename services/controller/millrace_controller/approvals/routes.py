@@ -3,39 +3,53 @@
 from fastapi import APIRouter
 
 from millrace_contracts.approvals import ApprovalRead, ApproveWrite, RejectWrite
-from millrace_controller.approvals import queries
+from millrace_controller.approvals import beforehand, queries
 from millrace_controller.approvals.deciding import Saying, approve, reject
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import queries as runs
 from millrace_controller.services import CurrentServices, Services
 from millrace_controller.tables import Loop, Run
-from millrace_core.auth import CurrentActor, permit
+from millrace_core.auth import Actor, CurrentActor, permit
 from millrace_core.database import AsyncSession, Session
 from millrace_core.errors import NotFound
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
 router = APIRouter(prefix="/v1", tags=["approvals"])
-READ, WRITE = permit("controller.approvals.read"), permit("controller.approvals.write")
+READ, WRITE = permit("controller.approvals.read"), permit(beforehand.WRITE)
 PATH = "/loops/{loop}/runs/{number}/approval"
 
 
 @router.get("/approvals", response_model=Page[ApprovalRead], dependencies=[READ])
 async def list_approvals(
-    session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
+    session: Session,
+    services: CurrentServices,
+    actor: CurrentActor,
+    project: Project,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> dict[str, object]:
     """What waits for people's approval, by loop."""
     keys = decode(cursor, str)
     rows = await queries.waiting(session, project, (str(keys[0]), 0) if keys else None, limit)
     page = paginate(rows, limit, lambda row: (row[0].name,))
-    return page | {"items": [await _read(session, loop, run) for loop, run in rows[:limit]]}
+    lacks = await beforehand.lacking(services, actor, project)
+    return page | {"items": [await _read(session, loop, run, actor, lacks) for loop, run in rows[:limit]]}
 
 
 @router.get(PATH, response_model=ApprovalRead, dependencies=[READ])
-async def get_approval(loop: Name, number: int, session: Session, project: Project) -> ApprovalRead:
+async def get_approval(
+    loop: Name,
+    number: int,
+    session: Session,
+    services: CurrentServices,
+    actor: CurrentActor,
+    project: Project,
+) -> ApprovalRead:
     """What people were asked to approve of a run, with its evidence, and what they said."""
     owner = await lookup.get(session, project, loop)
-    return await _read(session, owner, await runs.get(session, owner, number))
+    lacks = await beforehand.lacking(services, actor, project)
+    return await _read(session, owner, await runs.get(session, owner, number), actor, lacks)
 
 
 @router.post(f"{PATH}:approve", response_model=ApprovalRead, dependencies=[WRITE])
@@ -49,7 +63,7 @@ async def approve_run(
 ) -> ApprovalRead:
     """Approve what has this digest; never of what one asked for oneself, and never twice."""
     await approve(services, Saying(project, loop, number, actor, body.digest, body.reason))
-    return await _now(services, project, loop, number)
+    return await _now(services, actor, project, loop, number)
 
 
 @router.post(f"{PATH}:reject", response_model=ApprovalRead, dependencies=[WRITE])
@@ -63,19 +77,23 @@ async def reject_run(
 ) -> ApprovalRead:
     """Reject it, with a reason: the run ends."""
     await reject(services, Saying(project, loop, number, actor, body.digest, body.reason))
-    return await _now(services, project, loop, number)
+    return await _now(services, actor, project, loop, number)
 
 
-async def _now(services: Services, project: str, loop: str, number: int) -> ApprovalRead:
+async def _now(services: Services, actor: Actor, project: str, loop: str, number: int) -> ApprovalRead:
     async with services.readers() as session:
         owner = await lookup.get(session, project, loop)
-        return await _read(session, owner, await runs.get(session, owner, number))
+        return await _read(session, owner, await runs.get(session, owner, number), actor, None)
 
 
-async def _read(session: AsyncSession, loop: Loop, run: Run) -> ApprovalRead:
-    """Raises: NotFound for a run that nobody was asked to approve."""
+async def _read(session: AsyncSession, loop: Loop, run: Run, actor: Actor, lacks: str | None) -> ApprovalRead:
+    """An approval as *actor* sees it; *lacks*: why they may say nothing in the project.
+
+    Raises: NotFound for a run that nobody was asked to approve.
+    """
     if run.approval is None:
         raise NotFound(f"Nobody was asked to approve run {run.number} of {loop.name}.")
+    votes = await queries.said(session, run)
     facts = {
         "project": loop.project,
         "loop": loop.name,
@@ -84,7 +102,9 @@ async def _read(session: AsyncSession, loop: Loop, run: Run) -> ApprovalRead:
         "cause": run.cause.reason or run.cause.kind,
         "verdict": run.verdict,
         "metrics": {} if run.judged is None else run.judged.metrics,
-        "votes": await queries.said(session, run),
+        "votes": votes,
         "message": run.message,
+        "approve_refused": lacks or beforehand.approve_refused(loop, run, votes, actor),
+        "reject_refused": lacks or beforehand.reject_refused(loop, run, actor),
     }
     return ApprovalRead.model_validate(run.approval.model_dump() | facts)
