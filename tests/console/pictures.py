@@ -90,6 +90,7 @@ def asked(client: Millrace, ada: httpx.Client) -> tuple[dict[str, str], dict[str
     pages = {
         "login": "/login", "overview": f"{p}/loops", "loop": base, "run": f"{base}/runs/{judged.number}",
         "approval": f"{p}/loops/penguins-approved/runs/{waits}",
+        "vote": f"{p}/loops/penguins-approved/runs/{waits}/do/approve", "declared": f"{base}/declared",
         "running": f"{p}/loops/penguins-searched/runs/{busy}", "job": f"{p}/jobs/{job}",
         "versions": f"{base}/versions", "version": f"{base}/versions/{loop.champion}", "data": f"{base}/data",
         "classes": f"{p}/loops/penguins/versions/1", "guessed": f"{p}/loops/penguins/data",

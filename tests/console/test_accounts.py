@@ -216,7 +216,13 @@ async def test_a_token_is_shown_once_and_revoked_by_its_owner_alone(accounts, cl
     assert (await client.post("/you/tokens", data=form | {"label": "x", "days": "400"})).status_code == 422
     (kept,) = accounts.tokens("ada")
     other = accounts.begin(accounts.find("bob"), "token", "bob's", timedelta(days=1))[1]
+    assert (await client.get(f"/you/tokens/revoke?which={other.id}")).status_code == 404
     assert (await client.post("/you/tokens/revoke", data=form | {"which": other.id})).status_code == 404
+    assert f'href="/you/tokens/revoke?which={kept.id}"' in await page(client)
+    asked = (await client.get(f"/you/tokens/revoke?which={kept.id}")).text
+    assert "Revoke this token?" in asked
+    assert "nightly push" in asked
+    assert accounts.stands(word), "asking revokes nothing"
     assert (await client.post("/you/tokens/revoke", data=form | {"which": kept.id})).status_code == 303
     assert not accounts.stands(word)
 

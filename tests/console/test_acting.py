@@ -61,32 +61,3 @@ async def test_a_loop_is_paused_and_resumed_in_the_persons_own_name(signed, pers
     assert done.status_code == 303
     assert asked(behind, f"POST /v1/loops/shop:{what}") is None
     assert behind.tokens == {"Bearer a-token"}
-
-
-@pytest.mark.parametrize("what", ["approve", "reject"])
-async def test_a_vote_carries_the_digest_that_was_looked_at(signed, person, behind, what):
-    path = f"POST /v1/loops/shop/runs/2/approval:{what}"
-    bound = {
-        "version": 2, "digest": examples.DIGEST, "champion": 1, "champion_digest": examples.DIGEST,
-        "evidence": examples.DIGEST, "document": examples.DIGEST,
-    }  # fmt: skip
-    approval = {
-        "state": "waiting", "digest": examples.DIGEST, "bound": bound, "by": ["approver"], "of": 1, "given": [],
-        "requesters": ["bob"], "asked_at": examples.NOW, "until": examples.NOW,
-    }  # fmt: skip
-    more = {
-        "project": "default", "loop": "shop", "run": 2, "cause": "c", "verdict": None, "metrics": {}, "votes": [],
-        "message": "",
-    }  # fmt: skip
-    behind.answers |= {
-        path: approval | more,
-        "GET /v1/loops/shop/runs/2": examples.run(number=2, state="awaiting-approval", approval=approval),
-        "GET /v1/decisions": page(),
-    }
-    form = (await signed.get(f"{LOOP}/runs/2")).text
-    assert f'formaction="{LOOP}/runs/2/reject"' in form
-    assert examples.DIGEST in form
-    given = {"csrf": person.csrf, "digest": examples.DIGEST, "reason": "worse for small shops"}
-    done = await signed.post(f"{LOOP}/runs/2/{what}", data=given)
-    assert (done.status_code, done.headers["location"]) == (303, f"{LOOP}/runs/2"), done.text
-    assert asked(behind, path) == {"digest": examples.DIGEST, "reason": "worse for small shops"}

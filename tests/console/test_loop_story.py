@@ -216,8 +216,8 @@ async def test_a_loop_of_the_cluster_is_changed_there_and_refuses_here(signed, p
     owner = {"kind": "ModelLoop", "namespace": "team-a", "name": "shop", "uid": "u", "generation": 1}
     days.answers["GET /v1/loops/shop"]["owner"] = owner
     text = await shown(signed)
-    assert "Declared by the ModelLoop <code>team-a/shop</code> of the cluster: change it there" in text
-    assert "kubectl edit modelloop -n team-a shop" in text
+    assert "Declared by the ModelLoop <code>team-a/shop</code> of the cluster" in text
+    assert f'<a href="{PATH}/declared">how to change it there</a>' in text
     assert "do/pause" not in text
     assert "do/retrain" in text
     for what in ("pause", "resume"):

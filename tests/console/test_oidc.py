@@ -305,6 +305,9 @@ async def test_who_signed_in_there_makes_a_token_for_a_program_and_ends_it(conso
         assert refused.status_code == 403
         assert "admin in shop" in refused.text
         (kept,) = await person.clients.registry.tokens()
+        asked = (await browser.go(f"/you/tokens/revoke?which={kept.id}")).text
+        assert "Revoke this token?" in asked
+        assert "nightly report" in asked
         assert (
             await browser.go("/you/tokens/revoke", data={"csrf": person.csrf, "which": kept.id})
         ).status_code == 200

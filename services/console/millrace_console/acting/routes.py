@@ -12,7 +12,7 @@ from millrace_console.acting import doing
 from millrace_console.acting.doing import ACTIONS, Act
 from millrace_console.asking import Asked
 from millrace_console.people.permits import CurrentPerson, Fields, act, look
-from millrace_console.places import AlarmIn, EntryIn, LoopIn, NumberIn, ProjectIn, frame
+from millrace_console.places import AlarmIn, EntryIn, LoopIn, ProjectIn, frame
 from millrace_console.refusals import report
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
@@ -25,7 +25,6 @@ router = APIRouter(include_in_schema=False)
 OWNED: tuple[Act, ...] = ("pause", "resume")
 """What a cluster's resource says of the loop that it declares; there it is changed."""
 Settle = Literal["accept", "drop"]
-Vote = Literal["approve", "reject"]
 
 
 @router.get("/p/{project}/loops/{loop}/do/{what}", dependencies=[look()])
@@ -121,27 +120,6 @@ def _shown(refused: QuarantineRead, what: Settle, done: list[str] | None = None)
 
 def _reason(fields: Fields) -> str:
     return fields.get("reason", "").strip()[:500]
-
-
-@router.post("/p/{project}/loops/{loop}/runs/{number}/{what}", dependencies=[act()])
-async def vote(
-    project: ProjectIn,
-    loop: LoopIn,
-    number: NumberIn,
-    what: Vote,
-    person: CurrentPerson,
-    services: CurrentServices,
-    fields: Fields,
-) -> Response:
-    """Approve or reject what the page showed: the form carries the digest of exactly that."""
-    asked, controller = Asked(doing.PATIENCE), person.clients.controller
-    digest, reason = fields.get("digest", "")[:80], _reason(fields)
-    if what == "approve":
-        question = controller.approve(loop, number, digest, reason, project=project)
-    else:
-        question = controller.reject(loop, number, digest, reason, project=project)
-    await asked.must("controller", question)
-    return RedirectResponse(f"/p/{project}/loops/{loop}/runs/{number}", 303)
 
 
 @router.post("/p/{project}/alarms/{alarm}/acknowledge", dependencies=[act()])

@@ -10,6 +10,8 @@ from millrace_contracts.digits import legible
 from millrace_contracts.effects import Effect
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 260.0, 70.0, 20.0, 44.0, 46.0
+BARE = 10.0
+"""Room above categories without a legend."""
 ROW, NAMES, LONGEST_NAME, LONGEST_CLASS = 24.0, 210.0, 28, 16
 DOT = Markup('<circle class="v{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>')
 
@@ -50,17 +52,18 @@ def _curve(found: Effect) -> Markup:
 
 def _categories(found: Effect) -> Markup:
     low, high = _span(found)
-    height = TOP + ROW * len(found.categories) + BOTTOM
+    top = TOP if len(found.outputs) > 1 else BARE
+    height = top + ROW * len(found.categories) + BOTTOM
     floor = height - BOTTOM
     across = Scale(low, high, NAMES, WIDTH - RIGHT)
     parts = [*_legend(found)]
     for mark in round_numbers(low, high):
         x = across.at(mark)
-        parts += [rule(x, TOP, x, floor, "grid"), text(x, floor + 16, legible(mark, 4), "middle")]
-    parts.append(rule(across.at(0), TOP, across.at(0), floor, "zero"))
+        parts += [rule(x, top, x, floor, "grid"), text(x, floor + 16, legible(mark, 4), "middle")]
+    parts.append(rule(across.at(0), top, across.at(0), floor, "zero"))
     parts.append(text((NAMES + WIDTH) / 2, height - 6, _axis(found), "middle", "axis"))
     for row, item in enumerate(found.categories):
-        y, name = TOP + ROW * (row + 0.5), item.value or "missing"
+        y, name = top + ROW * (row + 0.5), item.value or "missing"
         parts.append(text(NAMES - 8, y + 4, _cut(name, LONGEST_NAME), "end", "label"))
         parts += [
             DOT.format(

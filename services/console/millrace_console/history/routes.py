@@ -44,9 +44,10 @@ async def run(
     asked = Asked(services.settings.answer_seconds)
     clients = person.clients
     found = await asked.must("controller", clients.controller.run(loop, number, project=project))
-    around, work, decisions = await asyncio.gather(
+    around, work, voting, decisions = await asyncio.gather(
         frame(person, asked, project, "loops", loop),
         runs.work(asked, clients, project, found),
+        runs.voting(asked, clients, project, loop, found),
         asked.of(
             "registry",
             clients.registry.decisions(loop, run=number, newest=LISTED, project=project),
@@ -58,6 +59,7 @@ async def run(
         "steps": runs.steps(found, work),
         "leaders": runs.leaders(work),
         "jobs": work.jobs,
+        "voting": voting,
         "decisions": decisions[::-1],
         "live": found.ended_at is None and found.state != "awaiting-approval",
         "link": _web((found.pipeline or {}).get("link")),

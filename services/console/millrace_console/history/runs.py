@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from millrace.aio import AsyncMillrace
 from millrace.watching import plain
 from millrace_console.asking import Asked
+from millrace_contracts.approvals import ApprovalRead
 from millrace_contracts.bodies import Document
 from millrace_contracts.digits import legible
 from millrace_contracts.jobs import JobRead, TrialRead
@@ -58,6 +59,19 @@ async def work(asked: Asked, clients: AsyncMillrace, project: str, run: LoopRunR
     if search is not None:
         trials = await asked.of("training", clients.training.trials(search, project=project), trials)
     return Work(jobs, trials)
+
+
+async def voting(
+    asked: Asked, clients: AsyncMillrace, project: str, loop: str, run: LoopRunRead
+) -> ApprovalRead | None:
+    """What a run waits for, with whether whoever looks could approve or reject; None: for nobody, or not known now."""
+    if run.state != "awaiting-approval":
+        return None
+    return await asked.of("controller", _approval(clients, project, loop, run.number), None)
+
+
+async def _approval(clients: AsyncMillrace, project: str, loop: str, number: int) -> ApprovalRead | None:
+    return await clients.controller.approval(loop, number, project=project)
 
 
 async def _job(clients: AsyncMillrace, project: str, job: str) -> JobRead | None:

@@ -1,10 +1,12 @@
 """The page of one loop."""
 
 import asyncio
+import shlex
 from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import yaml
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -22,6 +24,7 @@ from millrace_console.places import LoopIn, ProjectIn, frame
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
 from millrace_contracts.durations import begin
+from millrace_contracts.loops import LoopOwner
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
 ERRORS = {
@@ -85,3 +88,32 @@ async def one(
         "spans": SPANS,
     }
     return page(request, "loop.html", around | shown)
+
+
+@router.get("/p/{project}/loops/{loop}/declared")
+async def declared(
+    request: Request, project: ProjectIn, loop: LoopIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """The document that declares it, and where that is changed: by a file, or in the cluster's resource."""
+    asked = Asked(services.settings.answer_seconds)
+    found, around = await asyncio.gather(
+        asked.must("controller", person.clients.controller.loop(loop, project=project)),
+        frame(person, asked, project, "loops", loop),
+    )
+    shown = {
+        "it": found,
+        "document": yaml.safe_dump(found.document, sort_keys=False, allow_unicode=True, width=110),
+        "commands": [] if found.owner is None else commands(found.owner),
+    }
+    return page(request, "declared.html", around | shown)
+
+
+def commands(owner: LoopOwner) -> list[tuple[str, str]]:
+    """What each of kubectl's commands does with the resource, and the command."""
+    there = f"modelloop -n {shlex.quote(owner.namespace)} {shlex.quote(owner.name)}"
+    patch = shlex.quote('{"spec":{"suspend":true}}')
+    return [
+        ("Look at it", f"kubectl get {there} -o yaml"),
+        ("Change it", f"kubectl edit {there}"),
+        ("Pause it", f"kubectl patch {there} --type merge -p {patch}"),
+    ]

@@ -1,8 +1,9 @@
 """The page of who is signed in: their sessions, their password and their tokens, each to be ended by them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import TypeAdapter, ValidationError
 from pydantic.types import StringConstraints
@@ -15,6 +16,8 @@ from millrace_console.rendering import page
 from millrace_console.services import CurrentServices, Services
 from millrace_console.sessions import Person
 from millrace_console.signin.accounts import TOKEN_DAYS
+from millrace_contracts.accounts import Credential
+from millrace_contracts.people import TokenRead
 from millrace_core.errors import BadInput, MillraceError, NotFound, TooMany, Unauthorized
 
 router = APIRouter(include_in_schema=False)
@@ -83,6 +86,25 @@ async def make_token(
         )
     made = await services.accounts.make_token(person.name, label, days)
     return await _shown(request, services, person, made=made)
+
+
+@router.get("/you/tokens/revoke", dependencies=[look()])
+async def ask_revoke(
+    request: Request,
+    services: CurrentServices,
+    person: CurrentPerson,
+    which: Annotated[str, Query(max_length=100, description="The token.")] = "",
+) -> Response:
+    """Ask whether it is meant: a program that has the token is refused from then on."""
+    if provided.has_tokens(person):
+        tokens: Sequence[TokenRead | Credential] = (await provided.standing(person)).tokens
+    else:
+        _account(person)
+        tokens = await services.accounts.tokens(person.name)
+    found = next((item for item in tokens if item.id == which), None)
+    if found is None:
+        raise NotFound("This token has ended already, or is none of yours.")
+    return page(request, "revoke.html", {"it": found})
 
 
 @router.post("/you/tokens/revoke", dependencies=[act()])
