@@ -33,6 +33,11 @@ third of everything in it; Millrace these, and up to three more by which it judg
 stream had been measured: on the rainfall, a contract's guess does not refuse what production was asked with; for the
 rodents, a class that turns up later is learnt from its labels. No rule was chosen on another stream. Earlier years of
 the traffic had been replayed before, and showed a fault (runs on the same rows).
+
+**Rules that changed in between.** Each stream says at which commits it was measured. Since 30740a1d a class that turns
+up later is [learnt from its labels](decisions/a-class-that-turns-up-later.md), and since c98a6f32 the run of an alarm
+[judges by the days since losses rose](decisions/an-alarm-says-since-when.md). What Millrace has at earlier commits is
+of the rules before; of the other policies these rules change nothing.
 """
 LEAST = 1.005
 """A loss against a rival's that is worth a word."""
