@@ -91,7 +91,7 @@ def services(person):
         status, body = answers.get(request.url.path, (404, {"title": "no", "detail": "There is none."}))
         return httpx.Response(status, json=body, request=request)
 
-    for name in ("registry", "controller", "monitoring"):
+    for name in ("registry", "controller", "monitoring", "serving"):
         answers["/v1/ledger:head"] = (200, AuditHead(count=3, head="sha256:" + "0" * 64).model_dump())
         getattr(person.clients, name).api._client = httpx.AsyncClient(
             transport=httpx.MockTransport(answer), base_url="http://localhost"

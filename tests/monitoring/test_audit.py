@@ -15,6 +15,8 @@ from millrace_monitoring.pushes.checks import STAGES
 from millrace_monitoring.pushes.tables import LedgerRow
 from millrace_monitoring.retention import controller as retention
 
+from .flowers import KINDS, flower_monitor
+from .flowers import version as flower_version
 from .sales import START, monitor, rows_of, table_of_day
 
 ROW = "labels project=default, endpoint=sales, request_id={}, index=0"
@@ -89,6 +91,37 @@ async def test_every_kind_of_tampering_with_labels_and_days_is_found_and_its_row
             found = await audit(services, session)
             assert row.format(first) in [name for name, _ in found], (harm, found)
             await session.rollback()
+
+
+NEW_CLASSES = {
+    "another name": ("UPDATE new_classes SET name = 'aster' WHERE number = 1", 1),
+    "another number": ("UPDATE new_classes SET number = -number", -1),
+    "a name removed": ("DELETE FROM new_classes WHERE number = 2", 2),
+    "a name forged in": ("INSERT INTO new_classes VALUES ('default', 'sales', 3, 'orchid')", 3),
+}
+
+
+async def test_names_of_new_classes_are_not_rewritten_unseen_and_go_with_their_monitor(service):
+    """Labels have a number in the place of such a name: another name would be another truth."""
+    guess = {"name": "kind", "type": "string", "allowed": KINDS, "unknown_at_most": 0.05, "guessed": True}
+    await service.declare(flower_monitor(flower_version(service.registry, 1), promise=guess))
+    sent = [
+        {"request_id": kind, "value": kind, "at": START.isoformat()} for kind in ("iris", "lily", "thyme")
+    ]
+    await service.call("POST", "/v1/monitors/sales/labels", json={"labels": sent})
+    services = service.app.state.services
+    async with services.sessions() as session:
+        assert await audit(services, session) == []
+        await session.rollback()
+    for harm, (statement, number) in NEW_CLASSES.items():
+        async with services.sessions() as session:
+            await session.execute(text(statement))
+            named = [name for name, _ in await audit(services, session)]
+            assert f"new_classes project=default, endpoint=sales, number={number}" in named, (harm, named)
+            await session.rollback()
+    await service.call("DELETE", "/v1/monitors/sales", expect=204)
+    async with services.readers() as session:
+        assert await audit(services, session) == []
 
 
 async def test_labels_of_a_version_before_are_brought_in_and_what_is_stays_if_the_process_ends(

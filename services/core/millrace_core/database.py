@@ -243,3 +243,9 @@ async def session(request: Request) -> AsyncIterator[AsyncSession]:
 
 
 Session = Annotated[AsyncSession, Depends(session, scope="function")]
+
+
+async def still(session: AsyncSession) -> None:
+    """All that this transaction reads is of one moment: what is written meanwhile is no fault. Call it first."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})

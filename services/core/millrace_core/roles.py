@@ -71,6 +71,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "registry.*.read",
         "registry.credentials.write",
         "registry.decisions.write",
+        "registry.heads.write",
         "monitoring.*.read",
         "monitoring.explanations.write",
     ),

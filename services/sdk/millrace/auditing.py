@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from millrace.client import Millrace
     from millrace.client.audit import Audited
 
-SERVICES = ("registry", "controller", "monitoring")
+SERVICES = ("registry", "controller", "monitoring", "serving")
 AT_ONCE = 200
 Tell = Callable[[str, int], None]
 """Is told what is looked over, and how many of it so far."""

@@ -6,6 +6,8 @@ from typing import cast
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
+from millrace_core.ledger import routes as ledger
+from millrace_core.ledger.telling import tell_forever
 from millrace_core.outbox import deliver_forever
 from millrace_core.reconcile import run_forever
 from millrace_core.services import NOWHERE
@@ -25,7 +27,7 @@ from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.services import Services
 from millrace_serving.settings import ServingSettings
 from millrace_serving.standby import routes as standby
-from millrace_serving.tables import Outbox
+from millrace_serving.tables import LedgerRow, Outbox
 from millrace_serving.variants import routes as measurements
 from millrace_serving.variants.controller import Forms
 
@@ -40,6 +42,17 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
     """Serving with settings from the environment."""
     settings = settings or ServingSettings()
     live = settings.data_plane
+    kept_true = [
+        _processes,
+        _models,
+        _routes,
+        _issuers,
+        _counts,
+        _safety,
+        _forms,
+        _sizes,
+        tell_forever(LedgerRow),
+    ]
     return create_app(
         settings,
         "serving",
@@ -53,14 +66,15 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
             discovery.router,
             measurements.router,
             standby.router,
+            ledger.router(LedgerRow),
         ],
         metadata_package="millrace_serving",
-        start=[_start],
+        start=[ledger.begin(LedgerRow), _start],
         stop=[_stop],
         background=[
             deliver_forever(Outbox),
             _loads,
-            *([_processes, _models, _routes, _issuers, _counts, _safety, _forms, _sizes] if live else []),
+            *(kept_true if live else []),
         ],
         ready={"data plane": _ready} if live else None,
         make=_make,

@@ -1,4 +1,4 @@
-"""Serving's tables: endpoints, revisions, rollouts, changes of the stable revision, keys, gateway counts, outbox."""
+"""Serving's tables: endpoints, revisions, rollouts, changes of the stable revision, keys, counts, ledger, outbox."""
 
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.reviews import ReviewSpec
 from millrace_contracts.variants import BASE_TARGET
 from millrace_core.database import Typed, UtcDateTime, metadata
+from millrace_core.ledger.tables import LedgerMixin, cover
 from millrace_core.outbox import OutboxMixin
 
 IN_FLIGHT = "state IN ('loading', 'mirroring', 'canary')"
@@ -201,3 +202,19 @@ class IssuerKeys(Table):
 
 class Outbox(OutboxMixin, Table):
     """Decisions on their way to the registry."""
+
+
+class LedgerRow(LedgerMixin, Table):
+    """The digest of every covered row, as it was written."""
+
+    service = "serving"
+
+
+OF_ENDPOINTS = ("project", "name", "model", "mode", "stable", "guarded", "review", "deleted_at")
+OF_REVISIONS = ("version", "digest", "target", "base", "signature", "golden", "loop", "run")
+OF_ROLLOUTS = tuple(column.name for column in Rollout.__table__.columns if column.name != "step_since")
+"""What says what was served, and what decided it; not what moves by itself, like the event time or a loading state."""
+cover(LedgerRow, Endpoint, "endpoint", *OF_ENDPOINTS)
+cover(LedgerRow, Revision, "revision", "project", "endpoint", "number", *OF_REVISIONS)
+cover(LedgerRow, Rollout, "rollout", *OF_ROLLOUTS)
+cover(LedgerRow, Change, "stable-change")

@@ -32,11 +32,12 @@ async def prepared(
         key: fingerprints with white space between them, one of which has to have signed each; empty: any.
     Raises: ApiError for who may not, BadInput for heads that cannot be believed, Away.
     """
-    registry, controller, monitoring = clients.registry, clients.controller, clients.monitoring
+    registry, controller = clients.registry, clients.controller
     chains = await asyncio.gather(
         asked.must("registry", registry.ledger_head()),
         asked.must("controller", controller.ledger_head()),
-        asked.must("monitoring", monitoring.ledger_head()),
+        asked.must("monitoring", clients.monitoring.ledger_head()),
+        asked.must("serving", clients.serving.ledger_head()),
     )
     if loop:
         await asked.must("controller", controller.loop(loop, project=project))

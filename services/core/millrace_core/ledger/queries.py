@@ -25,6 +25,8 @@ LOCK = 7_236_518_213
 """PostgreSQL advisory lock under which entries get their place."""
 PENDING, SAID = "ledger", "ledger-said"
 PAGE = 500
+Pending = dict[tuple[Any, tuple[Any, ...]], str | None]
+"""By table and key what this transaction wrote: the project of a row that it removed, None for one that it did not."""
 FIELDS = ("number", "kind", "project", "key", "digest", "actor", "recorded_at", "previous", "hash")
 
 
@@ -45,8 +47,8 @@ def gone(session: AsyncSession | Session, table: Any, project: str, keys: Iterab
         _pending(session)[(table, tuple(key))] = project
 
 
-def _pending(session: AsyncSession | Session) -> dict[tuple[Any, tuple[Any, ...]], str | None]:
-    found: dict[tuple[Any, tuple[Any, ...]], str | None] = session.info.setdefault(PENDING, {})
+def _pending(session: AsyncSession | Session) -> Pending:
+    found: Pending = session.info.setdefault(PENDING, {})
     return found
 
 
@@ -84,13 +86,28 @@ def _entered(session: Session) -> None:
         return
     ledger = said[0][0] if said else COVERED[next(iter(pending))[0]].ledger
     now, actor = chain.moment(utcnow()), acting.get() or ledger.service
-    entries = [entry for _, entry in said]
+    entries, written = [entry for _, entry in said], _written(session, pending)
     for (table, key), removed in pending.items():
-        found = COVERED[table]
-        row = None if removed is not None else session.execute(_of(found, [key])).one_or_none()
-        project, digest = (removed or "", REMOVED) if row is None else _said(found, row)
-        entries.append(Entry(found.kind, project, chain.key_of(key), digest, actor, now))
+        place = chain.key_of(key)
+        project, digest = written.get((table, place), (removed or "", REMOVED))
+        entries.append(Entry(COVERED[table].kind, project, place, digest, actor, now))
     _append(session, ledger, entries)
+
+
+def _written(session: Session, pending: Pending) -> dict[tuple[Any, str], tuple[str, str]]:
+    """Project and digest of each row that was not removed, by its table and key: many rows in one question."""
+    wanted: dict[Cover, list[Sequence[Any]]] = {}
+    for (table, key), removed in pending.items():
+        if removed is None:
+            wanted.setdefault(COVERED[table], []).append(key)
+    return {
+        (found.table, chain.key_of(row[: len(found.keys)])): _said(found, row)
+        for found, keys in wanted.items()
+        for begin in range(0, len(keys), PAGE)
+        for row in session.execute(
+            _columns(found).where(tuple_(*_keys(found)).in_(keys[begin : begin + PAGE]))
+        )
+    }
 
 
 def _append(session: Session, ledger: Any, entries: Sequence[Entry]) -> None:
@@ -109,11 +126,6 @@ def _append(session: Session, ledger: Any, entries: Sequence[Entry]) -> None:
 def _row(entry: Entry, following: Head, head: Head) -> Document:
     place = {"number": following.number, "hash": following.hash, "previous": head.hash}
     return vars(entry) | place | {"recorded_at": datetime.fromisoformat(entry.recorded_at)}
-
-
-def _of(found: Cover, keys: Sequence[Sequence[Any]]) -> Any:
-    where = tuple_(*_keys(found)).in_([tuple(key) for key in keys])
-    return _columns(found).where(where)
 
 
 def _keys(found: Cover) -> list[Any]:
@@ -226,12 +238,6 @@ def _row_of(columns: Sequence[Any], key: str) -> tuple[Any, ...] | None:
     kinds = [column.type.python_type for column in columns]
     fits = isinstance(row, list) and [type(value) for value in row] == kinds
     return tuple(row) if fits else None
-
-
-async def still(session: AsyncSession) -> None:
-    """All that this transaction reads is of one moment: what is written meanwhile is no fault. Call it first."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 async def turn(session: AsyncSession) -> None:

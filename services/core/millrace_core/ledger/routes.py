@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from millrace_contracts.audit import AuditHead, AuditPart
 from millrace_core.auth import permit
-from millrace_core.database import Session
+from millrace_core.database import Session, still
 from millrace_core.errors import BadInput
 from millrace_core.ledger import checking, queries, taking
 from millrace_core.ledger.checking import Stage
@@ -35,7 +35,7 @@ def router(ledger: Any, more: Sequence[Stage] = ()) -> APIRouter:
     @made.get("/v1/ledger:verify", response_model=AuditPart, dependencies=[read])
     async def verify_ledger(request: Request, session: Session, cursor: Cursor = None) -> AuditPart:
         """Recompute the next part of the chain and of the rows that it covers; each row that does not hold is named."""
-        await queries.still(session)
+        await still(session)
         return await checking.part(request.app.state.services, session, ledger.service, plan, cursor)
 
     @made.get("/v1/ledger:head", response_model=AuditHead, dependencies=[read])

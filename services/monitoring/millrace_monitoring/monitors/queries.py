@@ -158,7 +158,7 @@ async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str
     for table in (Segment, Closing):
         mine = select(table.digest).where(table.project == project, table.endpoint == endpoint)
         digests += [digest for digest in (await session.scalars(mine)).all() if digest is not None]
-    for covered in (Closing, LabelPush):
+    for covered in (Closing, LabelPush, NumberedClass):
         await pushes.forget(session, project, endpoint, covered)
     for kept in (
         LabelPush,

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_core.ledger.queries import touch
 from millrace_monitoring.newcomers.tables import NumberedClass
 
 NEWS = "multiclass"
@@ -36,6 +37,8 @@ async def numbered(
     rows = [where | {"number": number, "name": name} for name, number in given.items()]
     if rows:
         await session.execute(insert(NumberedClass), rows)
+    for number in given.values():
+        touch(session, NumberedClass, project, endpoint, number)
     return found | given
 
 

@@ -3,6 +3,8 @@
 from sqlalchemy import Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from millrace_core.ledger.tables import cover
+from millrace_monitoring.pushes.tables import LedgerRow
 from millrace_monitoring.tables import Table
 
 
@@ -16,3 +18,6 @@ class NumberedClass(Table):
     endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(Text)
+
+
+cover(LedgerRow, NumberedClass, "new-class")

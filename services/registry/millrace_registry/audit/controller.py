@@ -11,7 +11,7 @@ from millrace_registry.audit import places, queries, signing
 from millrace_registry.services import Services
 from millrace_registry.tables import LedgerRow, SignedHeadRow
 
-TELLING = ("controller", "monitoring")
+TELLING = ("controller", "monitoring", "serving")
 """Services that keep a ledger and tell how far it is."""
 
 

@@ -51,5 +51,5 @@ async def sign_archive(
 async def tell_head(body: HeadWrite, session: Session, actor: CurrentActor) -> None:
     """A service tells how far its ledger is. Raises: Forbidden for who keeps none."""
     if actor.role not in controller.TELLING:
-        raise Forbidden(f"Only {' and '.join(controller.TELLING)} keep a ledger besides this one.")
+        raise Forbidden(f"Only {', '.join(controller.TELLING)} keep a ledger besides this one.")
     await queries.tell(session, actor.role, AuditHead(count=body.count, head=body.head))

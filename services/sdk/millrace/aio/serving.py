@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from millrace.aio.api import AsyncApi
+from millrace.aio.audit import AsyncAudited
 from millrace.transport.requests import delete, get, part, post, put
 from millrace_contracts.endpoints import (
     Advance,
@@ -21,7 +22,7 @@ from millrace_contracts.standby import StandbyRead
 from millrace_contracts.variants import MeasurementWrite
 
 
-class AsyncServing:
+class AsyncServing(AsyncAudited):
     """Endpoints, their rollouts and the gateway.
 
     Every method raises ApiError when serving refuses. *project* of a call overrides the client's own.

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from millrace.client.api import Api
+from millrace.client.audit import Audited
 from millrace.transport.requests import delete, get, part, post, put
 from millrace_contracts.endpoints import (
     Advance,
@@ -22,7 +23,7 @@ from millrace_contracts.standby import StandbyRead
 from millrace_contracts.variants import MeasurementWrite
 
 
-class Serving:
+class Serving(Audited):
     """Endpoints, their rollouts and the gateway.
 
     Every method raises ApiError when serving refuses. *project* of a call overrides the client's own.

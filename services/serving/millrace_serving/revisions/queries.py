@@ -12,6 +12,7 @@ from millrace_contracts.endpoints import RevisionState
 from millrace_contracts.variants import BASE_TARGET, Measurement, TargetName
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_core.ledger.queries import touch
 from millrace_serving.tables import Change, Endpoint, Measured, Revision
 
 
@@ -199,6 +200,7 @@ async def make_stable(
     changed = await session.execute(update(Endpoint).where(*where).values(stable=number))
     if changed.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict(f"The stable revision of {endpoint.name} was changed by someone else.")
+    touch(session, Endpoint, endpoint.project, endpoint.name)
     session.add(
         Change(
             project=endpoint.project,

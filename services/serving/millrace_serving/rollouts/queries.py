@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.rollouts import RolloutState
 from millrace_core.errors import Conflict, NotFound
+from millrace_core.ledger.queries import touch
 from millrace_serving.rollouts import states
 from millrace_serving.rollouts.states import IN_FLIGHT
 from millrace_serving.tables import Endpoint, Rollout
@@ -84,6 +85,7 @@ async def move(session: AsyncSession, rollout: Rollout, new: RolloutState, **col
     changed = await session.execute(update(Rollout).where(*key).values(state=new, **columns))
     if changed.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict(f"{who} was moved by someone else.")
+    touch(session, Rollout, rollout.project, rollout.endpoint, rollout.number)
     await session.refresh(rollout)
 
 
