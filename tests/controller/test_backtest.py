@@ -3,7 +3,7 @@
 import pytest
 
 from millrace_controller.backtests import controller as keeper
-from millrace_controller.backtests import replaying
+from millrace_controller.backtests import queries, replaying
 from millrace_controller.pipelines.attempts import Ended
 from millrace_controller.pipelines.process import ProcessRunner
 from millrace_controller.settings import ControllerSettings
@@ -253,6 +253,31 @@ async def test_a_loop_has_its_own_backtests_and_each_says_of_what(queued):
     assert [item["id"] for item in listed["items"]] == [id]
     assert (await queued.call("GET", "/v1/backtests?of=other", 200))["items"] == []
     await queued.call("GET", "/v1/backtests?of=sa%00les", 422)
+
+
+async def test_a_controller_that_is_killed_while_it_closes_a_backtest_leaves_no_platform_behind(
+    queued, monkeypatch
+):
+    """Whenever it is killed, the next one finds the backtest open, or nothing is left of it."""
+    tidied, end = [], queries.end
+
+    async def tidy(work):
+        tidied.append(((await now(queued, work.id))["state"], work.number))
+
+    async def killed(*_):
+        raise RuntimeError("killed")
+
+    id = await begun(queued)
+    await keeper.tend(queued.services)
+    queued.beside.now = Ended({"runner": "process"}, message="no", final=True)
+    monkeypatch.setattr(queued.beside, "tidy", tidy, raising=False)
+    monkeypatch.setattr(queries, "end", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        await keeper.tend(queued.services)
+    monkeypatch.setattr(queries, "end", end)
+    await keeper.tend(queued.services)
+    assert (await now(queued, id))["state"] == "failed"
+    assert tidied == [("running", 1), ("running", 1)]
 
 
 async def test_tries_that_were_killed_leave_no_platform_behind(queued, tmp_path):

@@ -26,6 +26,14 @@ async def started(platform, **spec):
     return platform
 
 
+async def ends(loop, number, state, **columns):
+    """A run ends in that *state*, with *columns* as given."""
+    async with loop.services.sessions.begin() as session:
+        run = await runs.get(session, await lookup.get(session, "default", "sales"), number)
+        for name, value in ({"state": state} | columns).items():
+            setattr(run, name, value)
+
+
 def condition(loop):
     return next((item for item in loop["conditions"] if item["type"] == "RunWaits"), None)
 
@@ -137,11 +145,8 @@ async def test_a_run_that_failed_behind_its_gates_is_no_reason_to_open_none(plat
     loop = await started(platform, **MONTHLY)
     await closed(loop, *range(1, 11))
     before = await loop.runs()
-    async with loop.services.sessions.begin() as session:
-        known = await lookup.get(session, "default", "sales")
-        run = await runs.get(session, known, before[-1]["number"])
-        assert run.verdict is not None
-        run.state = State.FAILED
+    assert before[-1]["verdict"] is not None
+    await ends(loop, before[-1]["number"], State.FAILED)
     await closed(loop, *range(11, 21), rows=0, labelled=0)
     assert len(await loop.runs()) == len(before) + 1
 
@@ -161,11 +166,8 @@ async def test_an_alarm_whose_run_failed_behind_its_gates_opens_another_unless_t
     loop = await started(platform, **ANSWERED)
     loop.world.losses = lambda dataset, run: (20.0, 10.0)
     await closed(loop, 5, alarms=[alarm(5)], open=[alarm(5)])
-    async with loop.services.sessions.begin() as session:
-        known = await lookup.get(session, "default", "sales")
-        run = await runs.get(session, known, 2)
-        run.state = State.FAILED
-        run.verdict = None if said is None else GatesVerdict(**{"reason": "because", "gates": []} | said)
+    verdict = None if said is None else GatesVerdict(**{"reason": "because", "gates": []} | said)
+    await ends(loop, 2, State.FAILED, verdict=verdict)
     await closed(loop, *range(6, 12), open=[alarm(5)])
     assert len(await loop.runs()) == runs_then
 
@@ -187,10 +189,7 @@ async def test_an_alarm_whose_run_refused_its_data_opens_another(platform):
     loop = await started(platform, **ANSWERED)
     loop.world.losses = lambda dataset, run: (20.0, 10.0)
     await closed(loop, 5, alarms=[alarm(5)], open=[alarm(5)])
-    async with loop.services.sessions.begin() as session:
-        known = await lookup.get(session, "default", "sales")
-        run = await runs.get(session, known, 2)
-        run.state, run.verdict = State.REFUSED, None
+    await ends(loop, 2, State.REFUSED, verdict=None)
     await closed(loop, *range(6, 12), open=[alarm(5)])
     assert len(await loop.runs()) == 3
 

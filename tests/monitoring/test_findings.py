@@ -5,6 +5,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from millrace_contracts.monitors import ArchivedVersion
+from millrace_monitoring.graphs import running
+
 from .conftest import until
 from .sales import START, baseline, monitor, table_of_day
 from .test_closing import play
@@ -157,6 +160,31 @@ async def test_the_scale_is_frozen_from_days_that_neither_version_had_seen(servi
     assert earlier[0]["loss"] == pytest.approx(np.mean((2.2 * features["price"] - sold) ** 2), rel=1e-4)
     days = await service.closed(31)
     assert days[-1]["pairs"]["1"]["log_value"] is not None
+
+
+async def test_a_graph_from_before_the_holdout_stays_ready_while_others_are_loaded(service, monkeypatch):
+    """Of the graphs that this process may keep there is room for one, and somebody else's comes between."""
+    through, first = START + timedelta(days=4), START + timedelta(days=1)
+    base = baseline(model=2.1, days=3, holdout=3, first=first)
+    archived, other = service.registry.version(1, 2.0), service.registry.version(3, 9.0)
+    champion = service.registry.version(2, 2.1, trained_through=through, base=base, holdout=2.2)
+    await service.declare(monitor(archived))
+    await play(service, range(4))
+    services = service.app.state.services
+    usual, elses = type(services.store).read, ArchivedVersion.model_validate(other).files.digest("model")
+
+    async def read(self, digest):
+        data = await usual(self, digest)
+        if digest != elses:
+            await services.graphs.load("default", elses)
+        return data
+
+    monkeypatch.setattr(running, "SESSIONS", 1)
+    monkeypatch.setattr(type(services.store), "read", read)
+    await service.declare(monitor(champion, [archived]))
+    await play(service, range(4, 5), model=2.1, revision="sales--r2")
+    losses = await service.call("GET", "/v1/monitors/sales/losses", params={"version": 2})
+    assert [item["graph"] for item in losses] == ["holdout.onnx"] * 3 + ["model.onnx"]
 
 
 async def test_drift_is_an_alarm_after_two_windows_in_a_row_and_not_before(service):

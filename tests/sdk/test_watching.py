@@ -111,6 +111,16 @@ def test_a_closed_day_is_told_with_loss_drift_and_alarms() -> None:
     ]
 
 
+def test_of_a_window_that_has_just_begun_no_drift_is_told_unless_there_are_only_such() -> None:
+    """It knows one weekday, and so looks like drift."""
+    psi = {"carrier": 0.31}
+    full = ClosingRead.model_validate(examples.closing(day="2013-05-02", drift={"psi": psi, "days": 28}))
+    begun = ClosingRead.model_validate(examples.closing(day="2013-05-03", drift={"psi": psi, "days": 1}))
+    assert "largest drift: carrier" in News().of_day(full, [full])[0]
+    assert "drift" not in News().of_day(begun, [full, begun])[0]
+    assert "largest drift: carrier" in News().of_day(begun, [begun])[0]
+
+
 def test_options_that_are_not_honoured_are_told_once():
     news = News()
     ignored = examples.condition("OptionsIgnored", "True", "placement (gpus) needs a cluster.")

@@ -16,6 +16,7 @@ from millrace_console.asking import lacks
 from millrace_contracts import durations
 from millrace_contracts.counting import counted
 from millrace_contracts.digits import legible, signed
+from millrace_contracts.shortening import shortened
 
 TEMPLATES = Path(__file__).parent / "templates"
 DASH = "–"
@@ -85,7 +86,7 @@ def share(value: float | None) -> str:
 
 def cut(text: str, longest: int = 160) -> str:
     """The beginning of a long text."""
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+    return shortened(text, longest)
 
 
 def any_way(text: object) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import httpx
 
@@ -14,7 +14,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosingRead
 from millrace_contracts.counting import counted
 from millrace_contracts.digits import legible
-from millrace_contracts.drift_windows import watched
+from millrace_contracts.drift_windows import watched, with_each_weekday
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.jobs import JobProgress
 from millrace_contracts.loop_runs import LoopRunRead
@@ -113,11 +113,12 @@ class News:
             f"rollout of version {rollout.version} is {rollout.state}{reason} (traffic: {shares or 'none'})"
         ]
 
-    def of_day(self, day: ClosingRead) -> list[str]:
-        """Lines for a closed day: loss, drift, alarms."""
+    def of_day(self, day: ClosingRead, all_days: Sequence[ClosingRead] = ()) -> list[str]:
+        """Lines for a closed day: loss, alarms, and drift, unless its window has just begun beside others."""
         if not self.changed("day", day.day):
             return []
-        drift = day.drift.psi or {}
+        telling = with_each_weekday(item.drift for item in (*all_days, day))
+        drift = (day.drift.psi or {}) if day.drift in telling else {}
         most = max(drift, key=lambda name: drift[name], default=None)
         parts = [f"{counted(day.rows, 'row')}, {day.labelled} labelled"]
         if day.loss is not None:
@@ -196,8 +197,8 @@ class Follower:
         with contextlib.suppress(ApiError, httpx.TransportError):
             through = self.platform.monitoring.monitor(self.loop).closed_through
             if through is not None and told.changed("closed", through):
-                for day in self.platform.monitoring.closings(self.loop)[-1:]:
-                    lines += told.of_day(day)
+                days = self.platform.monitoring.closings(self.loop)
+                lines += told.of_day(days[-1], days) if days else []
         return lines
 
     def _listen(self, target: Callable[[str], None], name: str) -> None:

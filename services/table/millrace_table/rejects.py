@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millrace_contracts.counting import counted
+from millrace_contracts.shortening import shortened
 from millrace_contracts.tables import KEPT, Reject, Rejects
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def told(lines: list[Refused], number: int, path: Path, before: int, columns: in
 
 
 def _shown(text: str) -> str:
-    text = text.strip("\r\n")
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return shortened(text.strip("\r\n"), SHOWN)
 
 
 def _reason(line: Refused, columns: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from millrace_contracts.bodies import Document
 from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.digits import legible
+from millrace_contracts.shortening import shortened
 
 COMMONEST = 5
 LONGEST = 40
@@ -70,4 +71,4 @@ def _share(count: object, rows: int) -> str:
 
 def _short(value: object) -> str:
     text = legible(value, 6) if isinstance(value, float) else str(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return shortened(text, LONGEST)

@@ -3,6 +3,7 @@
 from millrace_console.rendering import share
 from millrace_contracts.bodies import Document
 from millrace_contracts.digits import legible
+from millrace_contracts.shortening import shortened
 
 TOLD = {
     "name", "type", "guessed", "minimum", "maximum", "outside_at_most", "allowed", "unknown_at_most",
@@ -65,4 +66,4 @@ def _number(value: object) -> str:
 
 def _short(value: object) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return shortened(text, LONGEST)

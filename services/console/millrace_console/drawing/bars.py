@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from millrace_console.drawing.scale import Scale, round_numbers, rule, svg, text
 from millrace_contracts.digits import legible
+from millrace_contracts.shortening import shortened
 
 WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 760.0, 24.0, 210.0, 90.0, 6.0, 40.0
 SHOWN, LONGEST_NAME = 20, 28
@@ -34,10 +35,9 @@ def bars(items: Sequence[tuple[str, float]], unit: str) -> Markup | None:
 
 
 def _bar(name: str, value: float, across: Scale, y: float) -> list[Markup]:
-    cut = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
     end = across.at(value)
     return [
-        text(LEFT - 8, y + ROW / 2 + 4, cut, "end", "label"),
+        text(LEFT - 8, y + ROW / 2 + 4, shortened(name, LONGEST_NAME), "end", "label"),
         BAR.format(LEFT, y + 4, max(end - LEFT, 0.6), ROW - 8, f"{name}: {legible(value)}"),
         text(end + 6, y + ROW / 2 + 4, legible(value, 3)),
     ]

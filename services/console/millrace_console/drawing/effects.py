@@ -8,6 +8,7 @@ from millrace.pages import effects as told
 from millrace_console.drawing.scale import Scale, line, round_numbers, rule, svg, text
 from millrace_contracts.digits import legible
 from millrace_contracts.effects import Effect
+from millrace_contracts.shortening import shortened
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 260.0, 70.0, 20.0, 44.0, 46.0
 BARE = 10.0
@@ -34,7 +35,9 @@ def _curve(found: Effect) -> Markup:
     parts.append(rule(LEFT, up.at(0), WIDTH - RIGHT, up.at(0), "zero"))
     for at in _named(found):
         parts.append(text(across.at(at), HEIGHT - 24, told.value(found.kind, at), "middle"))
-    parts.append(text((LEFT + WIDTH) / 2, HEIGHT - 6, _cut(found.column, LONGEST_NAME), "middle", "axis"))
+    parts.append(
+        text((LEFT + WIDTH) / 2, HEIGHT - 6, shortened(found.column, LONGEST_NAME), "middle", "axis")
+    )
     for place, name in enumerate(found.outputs):
         drawn = [(across.at(item.at), up.at(_shown(found, item.moved[place]))) for item in found.points]
         parts.append(line(drawn, f"moved m{place}"))
@@ -64,7 +67,7 @@ def _categories(found: Effect) -> Markup:
     parts.append(text((NAMES + WIDTH) / 2, height - 6, _axis(found), "middle", "axis"))
     for row, item in enumerate(found.categories):
         y, name = top + ROW * (row + 0.5), item.value or "missing"
-        parts.append(text(NAMES - 8, y + 4, _cut(name, LONGEST_NAME), "end", "label"))
+        parts.append(text(NAMES - 8, y + 4, shortened(name, LONGEST_NAME), "end", "label"))
         parts += [
             DOT.format(
                 place,
@@ -104,7 +107,7 @@ def _legend(found: Effect) -> list[Markup]:
         return []
     step = (WIDTH - LEFT - RIGHT) / len(found.outputs)
     return [
-        text(LEFT + step * place, 32, f"● {_cut(name, LONGEST_CLASS)}", kind=f"tick v{place}")
+        text(LEFT + step * place, 32, f"● {shortened(name, LONGEST_CLASS)}", kind=f"tick v{place}")
         for place, name in enumerate(found.outputs)
     ]
 
@@ -123,7 +126,3 @@ def _said(found: Effect) -> str:
         f"How the answer moves with {found.column}: from {legible(min(values), 3)} to {legible(max(values), 3)}, "
         f"{told.unit(found)}"
     )
-
-
-def _cut(name: str, longest: int) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"

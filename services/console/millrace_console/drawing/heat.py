@@ -9,6 +9,7 @@ from markupsafe import Markup
 from millrace_console.drawing.scale import svg, text
 from millrace_contracts.closings import DriftRead
 from millrace_contracts.drift_windows import watched, widest, with_each_weekday
+from millrace_contracts.shortening import shortened
 
 WIDTH, ROW, LEFT, TOP, BOTTOM, GAP = 960.0, 24.0, 190.0, 6.0, 26.0, 1.5
 FEATURES, WEEKS = 12, 53
@@ -72,8 +73,7 @@ def heat(shown: Sequence[Week]) -> Markup | None:
 
 def _row(name: str, y: float, shown: Sequence[Week], width: float) -> list[Markup]:
     called = watched(name)
-    cut = called if len(called) <= LONGEST_NAME else called[: LONGEST_NAME - 1] + "…"
-    pieces = [text(LEFT - 8, y + ROW / 2 + 4, cut, "end", "label")]
+    pieces = [text(LEFT - 8, y + ROW / 2 + 4, shortened(called, LONGEST_NAME), "end", "label")]
     for place, week in enumerate(shown):
         psi = week.psi.get(name)
         shade = "none" if psi is None else f"h{sum(psi >= step for step in STEPS)}"

@@ -82,10 +82,10 @@ async def _ended(services: Services, backtest: Backtest, end: Ended) -> None:
 
 
 async def _close(services: Services, backtest: Backtest, failure: str) -> None:
-    """Close it, and leave nothing of its replay's own platform."""
+    """Leave nothing of its replay's own platform, then close it: nobody looks at a closed one again."""
+    await services.runners.beside().tidy(replaying.of(backtest, backtest.attempts))
     async with services.sessions.begin() as session:
         state = await queries.end(session, backtest, failure)
-    await services.runners.beside().tidy(replaying.of(backtest, backtest.attempts))
     log.info("backtest ended", backtest=backtest.id, state=state)
     services.changes.tell()
 

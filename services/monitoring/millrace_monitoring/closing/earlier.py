@@ -81,10 +81,10 @@ class EarlierDays:
         key = (day.day, version.number, STORED[graph])
         if key in self.stored or key in self.scored:
             return self.stored.get(key) or self.scored[key]
-        data = await self._data(day, version, graph)
-        if data is None:
+        ready = await self._ready(day, version, graph)
+        if ready is None:
             return None
-        loss = await asyncio.to_thread(_mean_loss, self.services.graphs, self.spec, data, version, graph)
+        loss = await asyncio.to_thread(_mean_loss, self.services.graphs, self.spec, ready, version, graph)
         if loss is not None:
             self.scored[key] = loss
         return loss
@@ -92,26 +92,35 @@ class EarlierDays:
     async def _slice_losses(
         self, day: Closing, version: Version, graph: GraphRole, plan: Plan
     ) -> dict[str, float]:
-        data = await self._data(day, version, graph)
-        if data is None:
+        ready = await self._ready(day, version, graph)
+        if ready is None:
             return {}
-        work = (self.services.graphs, self.spec, data, version, graph, plan)
+        work = (self.services.graphs, self.spec, ready, version, graph, plan)
         return await asyncio.to_thread(_slice_losses, *work)
 
-    async def _data(self, day: Closing, version: Version, graph: GraphRole) -> bytes | None:
-        """The day's file, with the graph ready; None if either cannot be had."""
-        loading = self.services.graphs.load(self.project, version.digest(graph))
-        if day.digest is None or await why_not(loading) is not None:
+    async def _ready(self, day: Closing, version: Version, graph: GraphRole) -> "Ready | None":
+        """What a day is scored with; None if it cannot be had."""
+        graphs, digest = self.services.graphs, version.digest(graph)
+        if day.digest is None or await why_not(graphs.load(self.project, digest)) is not None:
             return None
-        return await self.services.store.read(day.digest)
+        held = graphs.held(digest)
+        return Ready(await self.services.store.read(day.digest), held)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A day's file, and the loaded graph, which stays ready as long as this is held, whatever else is loaded."""
+
+    data: bytes
+    held: object = field(repr=False)
 
 
 def _scored(
-    graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole
+    graphs: Graphs, spec: MonitorWrite, ready: Ready, version: Version, graph: GraphRole
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray | None]:
     """Features by tensor name, answers, losses and weights of the day's sample."""
     answers = Answers.of(spec.task, spec.signature)
-    table = table_of(data)
+    table = table_of(ready.data)
     columns, labels = of_file(table, spec.signature.inputs)
     labels = recoded(labels, classes_of(table, answers.classes), answers.classes)
     predictions = version.score(graphs, graph, columns, len(labels), answers)
@@ -119,16 +128,16 @@ def _scored(
 
 
 def _mean_loss(
-    graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole
+    graphs: Graphs, spec: MonitorWrite, ready: Ready, version: Version, graph: GraphRole
 ) -> DayLoss | None:
-    return losses.of_day(*_scored(graphs, spec, data, version, graph)[2:])
+    return losses.of_day(*_scored(graphs, spec, ready, version, graph)[2:])
 
 
 def _slice_losses(
-    graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole, plan: Plan
+    graphs: Graphs, spec: MonitorWrite, ready: Ready, version: Version, graph: GraphRole, plan: Plan
 ) -> dict[str, float]:
     """Mean loss of each slice that has enough labels that day."""
-    features, predictions, rows, weights = _scored(graphs, spec, data, version, graph)
+    features, predictions, rows, weights = _scored(graphs, spec, ready, version, graph)
     named = features | {
         item.column: features[item.name] for item in spec.signature.inputs if item.name in features
     }

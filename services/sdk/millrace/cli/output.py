@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from millrace_contracts.digits import legible
+from millrace_contracts.shortening import shortened
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -122,8 +123,7 @@ def text(value: object) -> str:
         return ", ".join(text(item) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{name}={text(item)}" for name, item in value.items())
-    shown = str(value)
-    return shown if len(shown) <= SHORT else f"{shown[: SHORT - 1]}…"
+    return shortened(str(value), SHORT)
 
 
 def span(first: date | str | None, last: date | str | None) -> str | None:

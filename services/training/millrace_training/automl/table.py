@@ -100,10 +100,7 @@ def _of_classes(rows: pa.Table, version: DatasetVersionRead, spec: LearningSpec)
     """The rows without those of classes that neither production knows nor the data has often enough."""
     if not isinstance(spec, TrainSpec) or spec.known_classes is None:
         return rows
-    contract = DataContract.model_validate(version.contract) if version.contract else None
-    time = (spec.event_time, spec.timezone) if spec.event_time else None
-    most = tasks.of(spec.task).most_classes
-    found = newcomers.of_rows(rows, spec.target, time, spec.known_classes, contract, most)
+    found = newcomers.of_rows(rows, spec, version)
     return rows.filter(pa.array(found.kept(rows.column(spec.target)))) if found.aside else rows
 
 

@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 
 from millrace_contracts.counting import counted
 from millrace_contracts.data import ColumnContract, DataContract
-from millrace_contracts.rows import Check
+from millrace_contracts.datasets import DatasetVersionRead
+from millrace_contracts.learning import TrainSpec
+from millrace_contracts.rows import Check, ValidateSpec
 from millrace_stats import tasks
 from millrace_stats.tasks import Value, class_text
 from millrace_stats.tasks.labels import index
@@ -113,19 +115,14 @@ def find(
     )
 
 
-def of_rows(
-    rows: pa.Table,
-    target: str,
-    time: tuple[str, str] | None,
-    known: Sequence[Value] | None,
-    contract: DataContract | None,
-    most: int,
-) -> Newcomers:
-    """The same for a table whose times stand in a column, in a zone; None: it has none."""
-    if known is None:
+def of_rows(rows: pa.Table, asked: TrainSpec | ValidateSpec, version: DatasetVersionRead) -> Newcomers:
+    """The same for a version's rows, which have the columns that are asked for."""
+    if asked.known_classes is None:
         return NONE
-    days = None if time is None else numbers(rows.column(time[0]), time[1])
-    return find(rows.column(target), days, known, contract, most)
+    contract = DataContract.model_validate(version.contract) if version.contract else None
+    days = numbers(rows.column(asked.event_time), asked.timezone) if asked.event_time else None
+    most = tasks.of(asked.task).most_classes
+    return find(rows.column(asked.target), days, asked.known_classes, contract, most)
 
 
 def opened(contract: DataContract) -> DataContract:

@@ -53,10 +53,7 @@ def _newcomers(table: pa.Table, asked: ValidateSpec, version: DatasetVersionRead
         return newcomers.NONE
     if asked.cut is not None and asked.event_time is not None:
         table = table.filter(pa.array(days.before(table.column(asked.event_time), asked.cut)))
-    contract = DataContract.model_validate(version.contract) if version.contract else None
-    time = (asked.event_time, asked.timezone) if asked.event_time else None
-    most = tasks.of(asked.task).most_classes
-    return newcomers.of_rows(table, asked.target, time, asked.known_classes, contract, most)
+    return newcomers.of_rows(table, asked, version)
 
 
 def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check]:
