@@ -51,7 +51,11 @@ class Figure:
 
 
 RARE = "harm on blocks so rare that the holdout has none is seen by no gate; the way back is what is left"
-OLD = "figures of a rule that is gone"
+AMID = {
+    14: "a move amid a window waits for two whole ones, 37 days, and weekdays may take one more",
+    7: "a week tells little of days that resemble each other, and two in a row have to be sure",
+}
+"""Why a moved feature is not found in 30 days, by the days of a window."""
 PROMISES: tuple[Promise, ...] = (
     Promise("drift: p ≤ 0.05 in at most 7 % of quiet windows, 60+14 days, r ≤ 0.7",
             "drift", r"^no drift, one feature, 60\+14 days, .*: p ≤ 0.05$", "share at most", 0.07),
@@ -134,11 +138,12 @@ PROMISES: tuple[Promise, ...] = (
             "drift-curve", r"^asked for 0.1 a year, windows of 14 days: 1 of 24", "delay at most", 30),
     *(Promise(f"drift where days have weeks, holidays, parts in common or few entities: an alarm in at most 10 % of "
               f"years, windows of {days} days",
-              "seasons", rf"^no drift, (?!a yearly).*windows of {days} days", "share at most", 0.10, why=OLD)
+              "seasons", rf"^no drift, (?!a yearly).*windows of {days} days", "share at most", 0.10,
+              why="few years, and sixty days say too little of how much days resemble each other")
       for days in (14, 7)),
     *(Promise(f"one of 24 features that moves by 2 day-sd, {what}, is found in 30 days (median), "
               f"windows of {days} days",
-              "seasons", rf"^1 of 24 moves.*{words}.*windows of {days} days", "delay at most", 30, why=OLD)
+              "seasons", rf"^1 of 24 moves.*{words}.*windows of {days} days", "delay at most", 30, why=AMID[days])
       for days in (14, 7)
       for what, words in (("r=0.5", "neighbours"), ("with weekdays", "weekdays"), ("half in common", "share half"))),
     Promise("performance where losses have weeks: at most 1.5 % of models a year, r=0.4",
