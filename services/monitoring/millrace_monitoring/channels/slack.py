@@ -5,6 +5,7 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and /r
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.messages import NoticeItem
+from millrace_contracts.shortening import shortened
 from millrace_monitoring.channels.letter import TEST, Letter, body, heading, when
 
 HEADER, SECTION, BLOCKS, TEXT = 150, 3000, 50, 12_000
@@ -15,10 +16,10 @@ WORDS = (2800, 900, 240)
 
 def message(letter: Letter) -> Document:
     """The JSON that is posted."""
-    header = {"type": "header", "text": {"type": "plain_text", "text": _cut(letter.title, HEADER)}}
+    header = {"type": "header", "text": {"type": "plain_text", "text": shortened(letter.title, HEADER)}}
     told = next((told for told in (_told(letter, most) for most in WORDS) if sum(map(len, told)) <= TEXT), [])
     return {
-        "text": _cut(_plain(letter.title), SECTION),
+        "text": shortened(_plain(letter.title), SECTION),
         "blocks": [
             header,
             *(_section(text) for text in told or _told(letter, WORDS[-1])),
@@ -32,7 +33,7 @@ def _told(letter: Letter, most: int) -> list[str]:
     """The things that are told, in so many characters each; what has no block is counted."""
     if letter.test:
         return [TEST]
-    told = [_cut(_entry(item), most) for item in letter.items]
+    told = [shortened(_entry(item), most) for item in letter.items]
     kept = told[: BLOCKS - 3]
     return [*kept, f"and {len(told) - len(kept)} more"] if len(kept) < len(told) else kept
 
@@ -43,7 +44,7 @@ def _entry(item: NoticeItem) -> str:
 
 def _section(text: str) -> Document:
     """verbatim: Slack makes no link of an address or a name in words that may come from data."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text, SECTION), "verbatim": True}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": shortened(text, SECTION), "verbatim": True}}
 
 
 def _way(letter: Letter) -> str:
@@ -54,7 +55,3 @@ def _way(letter: Letter) -> str:
 def _plain(text: str) -> str:
     """Nothing in it names people or leads anywhere: Slack reads &, < and > as markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
