@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "browser"
 PYTHON = PLACE / "env" / "bin" / "python"
 AXE, AXE_SHA256 = "axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
+PATIENCE = 2400
+"""Seconds for one walk on a machine that does much else."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -61,19 +63,17 @@ def walked(
     pages: dict[str, str],
     out: Path,
     steps: dict[str, list[list[str]]] | None = None,
-    judged: bool = True,
 ) -> list[str]:
     """What is wrong with these pages of the console at *base*; pictures of them lie in *out* afterwards.
 
     Args:
         steps: what is done on a page before it is looked at: ["fill", field, text], ["choose", field, value],
             ["press", button].
-        judged: whether axe-core looks too, and each page is opened under its own policy and without a script.
     """
     asked = {
         "cookie": {"name": cookie[0], "value": cookie[1], "url": base},
         "pages": {name: base + path for name, path in pages.items()},
-        "steps": steps or {}, "axe": str(axe()) if judged else "", "out": str(out), "chromium": chromium(),
+        "steps": steps or {}, "axe": str(axe()), "out": str(out), "chromium": chromium(),
     }  # fmt: skip
     return _played("walk.py", asked)
 
@@ -105,7 +105,12 @@ def plainly(link: str, file: Path, target: str, loop: str) -> dict[str, Any]:
 def _played(name: str, asked: dict[str, Any]) -> Any:
     script = Path(__file__).parent / name
     done = subprocess.run(
-        [PYTHON, script], input=json.dumps(asked), capture_output=True, text=True, timeout=800, check=False
+        [PYTHON, script],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

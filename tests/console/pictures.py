@@ -2,7 +2,7 @@
 
 `make pictures` runs it on a copy of that home, brings about what the demo lacks (staged.py), and leaves all pages in
 both themes and two widths in out/pictures, to look at; of these the ones that shown.py names go into docs/images. What
-is wider than the window, or refused, is printed, and ends with 1; axe-core looks in `make test-browser`.
+is wider than the window, refused, serious for axe-core, or not to be read without a script is printed, and ends with 1.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def walked(platform: Platform, only: list[str]) -> list[str]:
         pages, steps = asked(client, ada)
         pages = {name: path for name, path in pages.items() if not only or name in only}
         cookie = (staged.COOKIE, ada.cookies[staged.COOKIE])
-        return browser.walked(platform.urls["console"], cookie, pages, OUT, steps, judged=False)
+        return browser.walked(platform.urls["console"], cookie, pages, OUT, steps)
 
 
 def asked(client: Millrace, ada: httpx.Client) -> tuple[dict[str, str], dict[str, list[list[str]]]]:

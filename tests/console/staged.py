@@ -7,7 +7,8 @@ password and a token. Each step may be repeated on the same home.
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -74,12 +75,13 @@ def people(platform: Platform) -> None:
         accounts.begin(account, "session", "millrace login on her laptop", timedelta(hours=8))
 
 
-def signed_in(platform: Platform) -> httpx.Client:
+@contextmanager
+def signed_in(platform: Platform) -> Iterator[httpx.Client]:
     """Ada's browser."""
-    client = httpx.Client(base_url=platform.urls["console"], trust_env=False, timeout=60)
-    answer = client.post("/login", data={"name": ADA, "password": PASSWORD, "to": "/you"})
-    assert answer.status_code == 303, answer.text
-    return client
+    with httpx.Client(base_url=platform.urls["console"], trust_env=False, timeout=60) as client:
+        answer = client.post("/login", data={"name": ADA, "password": PASSWORD, "to": "/you"})
+        assert answer.status_code == 303, answer.text
+        yield client
 
 
 def reviewed(client: Millrace) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from millrace_console.drawing.lettering import fitting
 from millrace_console.drawing.scale import Scale, round_numbers, rule, svg, text
 from millrace_contracts.digits import legible
-from millrace_contracts.shortening import shortened
 
 WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 760.0, 24.0, 210.0, 90.0, 6.0, 40.0
-SHOWN, LONGEST_NAME = 20, 28
+SHOWN = 20
 BAR = Markup(
     '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
 )
@@ -37,7 +37,7 @@ def bars(items: Sequence[tuple[str, float]], unit: str) -> Markup | None:
 def _bar(name: str, value: float, across: Scale, y: float) -> list[Markup]:
     end = across.at(value)
     return [
-        text(LEFT - 8, y + ROW / 2 + 4, shortened(name, LONGEST_NAME), "end", "label"),
+        text(LEFT - 8, y + ROW / 2 + 4, fitting(name, LEFT - 12), "end", "label"),
         BAR.format(LEFT, y + 4, max(end - LEFT, 0.6), ROW - 8, f"{name}: {legible(value)}"),
         text(end + 6, y + ROW / 2 + 4, legible(value, 3)),
     ]

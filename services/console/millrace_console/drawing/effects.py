@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from millrace.pages import effects as told
+from millrace_console.drawing.lettering import fitting
 from millrace_console.drawing.scale import Scale, line, round_numbers, rule, svg, text
 from millrace_contracts.digits import legible
 from millrace_contracts.effects import Effect
-from millrace_contracts.shortening import shortened
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 260.0, 70.0, 20.0, 44.0, 46.0
 BARE = 10.0
 """Room above categories without a legend."""
-ROW, NAMES, LONGEST_NAME, LONGEST_CLASS = 24.0, 210.0, 28, 16
+ROW, NAMES = 24.0, 210.0
 DOT = Markup('<circle class="v{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>')
 
 
@@ -36,7 +36,7 @@ def _curve(found: Effect) -> Markup:
     for at in _named(found):
         parts.append(text(across.at(at), HEIGHT - 24, told.value(found.kind, at), "middle"))
     parts.append(
-        text((LEFT + WIDTH) / 2, HEIGHT - 6, shortened(found.column, LONGEST_NAME), "middle", "axis")
+        text((LEFT + WIDTH) / 2, HEIGHT - 6, fitting(found.column, WIDTH - LEFT - RIGHT), "middle", "axis")
     )
     for place, name in enumerate(found.outputs):
         drawn = [(across.at(item.at), up.at(_shown(found, item.moved[place]))) for item in found.points]
@@ -67,7 +67,7 @@ def _categories(found: Effect) -> Markup:
     parts.append(text((NAMES + WIDTH) / 2, height - 6, _axis(found), "middle", "axis"))
     for row, item in enumerate(found.categories):
         y, name = top + ROW * (row + 0.5), item.value or "missing"
-        parts.append(text(NAMES - 8, y + 4, shortened(name, LONGEST_NAME), "end", "label"))
+        parts.append(text(NAMES - 8, y + 4, fitting(name, NAMES - 12), "end", "label"))
         parts += [
             DOT.format(
                 place,
@@ -107,7 +107,7 @@ def _legend(found: Effect) -> list[Markup]:
         return []
     step = (WIDTH - LEFT - RIGHT) / len(found.outputs)
     return [
-        text(LEFT + step * place, 32, f"● {shortened(name, LONGEST_CLASS)}", kind=f"tick v{place}")
+        text(LEFT + step * place, 32, f"● {fitting(name, step - 24)}", kind=f"tick v{place}")
         for place, name in enumerate(found.outputs)
     ]
 

@@ -6,16 +6,15 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
+from millrace_console.drawing.lettering import fitting
 from millrace_console.drawing.scale import svg, text
 from millrace_contracts.closings import DriftRead
 from millrace_contracts.drift_windows import watched, widest, with_each_weekday
-from millrace_contracts.shortening import shortened
 
 WIDTH, ROW, LEFT, TOP, BOTTOM, GAP = 960.0, 24.0, 190.0, 6.0, 26.0, 1.5
 FEATURES, WEEKS = 12, 53
 STEPS = (0.05, 0.1, 0.25)
 """PSI from which a cell is of the next shade; 0.1 is where an alarm begins to be possible."""
-LONGEST_NAME = 26
 CELL = Markup(
     '<rect class="cell {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
 )
@@ -73,7 +72,7 @@ def heat(shown: Sequence[Week]) -> Markup | None:
 
 def _row(name: str, y: float, shown: Sequence[Week], width: float) -> list[Markup]:
     called = watched(name)
-    pieces = [text(LEFT - 8, y + ROW / 2 + 4, shortened(called, LONGEST_NAME), "end", "label")]
+    pieces = [text(LEFT - 8, y + ROW / 2 + 4, fitting(called, LEFT - 12), "end", "label")]
     for place, week in enumerate(shown):
         psi = week.psi.get(name)
         shade = "none" if psi is None else f"h{sum(psi >= step for step in STEPS)}"
