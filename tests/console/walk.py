@@ -3,7 +3,7 @@
 Run by the Python of .cache/browser, with one JSON object on its standard input:
 {"cookie": {…}, "pages": {name: url}, "steps": {name: [[action, …], …]}, "axe": path, "out": folder,
 "chromium": path}; prints one JSON list of findings. Steps are done on a page before it is looked at:
-["fill", field, text], ["choose", field, value], ["press", button]. Without axe-core: pictures, widths.
+["fill", field, text], ["choose", field, value], ["press", button].
 It speaks with nobody but the console: a request for anything else is a finding.
 """
 
