@@ -94,30 +94,35 @@ def done(page, action, *given):
 
 def plain(browser, asked):
     """Under the page's own policy: no refusal of it, and without a script all is there to read, and forms post."""
-    findings, told = [], {}
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.add_cookies([asked["cookie"]])
-    page = context.new_page()
-    page.on("console", lambda said: findings.append(f"policy: {said.text}") if said.type == "error" else None)
-    for name, url in asked["pages"].items():
-        page.goto(url, wait_until="load")
-        told[name] = words(page)
-    context.close()
-    context = browser.new_context(java_script_enabled=False)
-    context.add_cookies([asked["cookie"]])
-    context.route(
+    findings = []
+    scripted = browser.new_context(viewport={"width": 1280, "height": 900})
+    bare = browser.new_context(java_script_enabled=False)
+    for context in (scripted, bare):
+        context.add_cookies([asked["cookie"]])
+    bare.route(
         "**/*", lambda route: route.fulfill(body="sent") if posts(route.request) else route.continue_()
     )
-    page = context.new_page()
+    moving, page = scripted.new_page(), bare.new_page()
+    moving.on(
+        "console", lambda said: findings.append(f"policy: {said.text}") if said.type == "error" else None
+    )
     for name, url in asked["pages"].items():
-        page.goto(url)
+        before = opened(moving, url)
+        told = opened(page, url)
         if not page.locator("h1").first.inner_text().strip():
             findings.append(f"{name}: no heading without a script")
-        if lost := told[name] - words(page):
+        if (before - told) and (lost := (before & opened(moving, url)) - told):
             findings.append(f"{name}: not to be read without a script: {', '.join(sorted(lost)[:9])}")
         findings += [f"{name}: {fault}" for fault in unposted(page, url)]
-    context.close()
+    scripted.close()
+    bare.close()
     return findings
+
+
+def opened(page, url):
+    """The words of a page: those of a run under way are others a moment later, with a script or without."""
+    page.goto(url, wait_until="load")
+    return words(page)
 
 
 def words(page):
