@@ -217,7 +217,7 @@ async def rejects_nothing(session, loop, run, state, why):
 
 
 def blind_to_self(patch):
-    patch.setattr(deciding, "_may_approve", lambda asked, actor: None)
+    patch.setattr(deciding, "may_approve", lambda asked, actor: None)
 
 
 def blind_to_persons(patch):
