@@ -44,7 +44,7 @@ def declared():
 
 
 def labels(request):
-    """Pushes a class, and one that no version knows; says what became of them."""
+    """Pushes a class, and one that the contract's `allowed` has not; says what became of them."""
     return f"""
 from datetime import UTC, datetime
 from millrace.client import Millrace
@@ -72,7 +72,8 @@ def test_three_species_from_kubectl_to_a_champion_labels_and_back(kube, release)
     assert first["classes"] == ["Adelie", "Gentoo"]
     assert all(sorted(shares) == ["Adelie", "Chinstrap", "Gentoo"] for shares in first["probabilities"])
     told = release.python(labels(first["request_id"]))
-    assert (told["new"], told["unknown"]) == (2, 1), json.dumps(told)
+    assert (told["new"], told["refused"], told["unknown"]) == (1, 1, 0), json.dumps(told)
+    assert told["refusals"][0]["reason"].startswith("is none of the classes Adelie, Chinstrap, Gentoo")
     release.call("client.controller.retrain('penguins')", TEAM)
     kube.until("the second run has ended", 240, lambda: ended(release, 2), release.namespace)
     if champion(kube, "penguins")["champion"]["version"] == 2:

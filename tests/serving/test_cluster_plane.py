@@ -103,6 +103,15 @@ async def rollout(world, version=1, **more):
     return (await world.client.get(path, params={"wait": 30})).json()
 
 
+async def asked_anew(world, name):
+    """The passes have asked so often that at least one that began after this call has ended."""
+    path = f"/v2/models/{name}/infer"
+    before = world.triton.asked.count(path)
+    async with asyncio.timeout(20):
+        while world.triton.asked.count(path) < before + 6:
+            await asyncio.sleep(0.1)
+
+
 async def gateway(world):
     return (await world.client.get("/v1/gateway")).json()
 
@@ -225,14 +234,12 @@ async def test_a_way_back_to_a_version_that_does_not_answer_is_refused_for_now_a
     world, monkeypatch
 ):
     monkeypatch.setattr("millrace_serving.planes.cluster.WARM_SECONDS", 0.3)
+    monkeypatch.setattr("millrace_serving.cluster.shared.PROBE_SECONDS", 0)
     world.settings.triton_standby = Standby()
     await rollout(world, 1)
     await rollout(world, 2)
     world.triton.loaded = {"flights--r2"}
-    async with asyncio.timeout(20):
-        while world.triton.asked.count("/v2/models/flights--r1/infer") < 3:
-            await asyncio.sleep(0.1)
-    await asyncio.sleep(0.5)
+    await asked_anew(world, "flights--r1")
     body = {"version": 1, "reason": "it is better", "loop": "flights", "key": "back"}
     answer = await world.client.post("/v1/endpoints/flights:rollback", json=body)
     assert answer.status_code == 503, answer.text
