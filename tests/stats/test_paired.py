@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from millrace_stats import evidence, slicing, worlds
 from millrace_stats.measurements import measure, passes, switched
 from millrace_stats.paired import SwitchBackTest, non_inferior, slices
 
@@ -102,6 +103,34 @@ class TestSlices:
             parts = {f"s{n}": (*blocks(0.05, seed=100 * family + n), np.full(28, 50)) for n in range(10)}
             families += any(item.worse for item in slices(parts))
         assert families / 100 <= 0.07 + 3 * np.sqrt(0.07 * 0.93 / 100)
+
+    @pytest.mark.parametrize("r", [0.0, 0.4])
+    def test_slices_at_the_tolerance_are_called_worse_in_at_most_5_percent_also_on_few_days_like_their_neighbours(
+        self, r
+    ):
+        share = measure("", 300, slicing.called, "even", 10, 14, r, slicing.TOLERANCE).share
+        assert share <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+
+    def test_that_goes_red_where_each_slice_is_believed_by_itself(self, monkeypatch):
+        own = np.vectorize(evidence.dependence, signature="(n)->()")
+        monkeypatch.setattr(evidence, "dependences", lambda series: own(np.array(series)))
+        assert measure("", 300, slicing.called, "even", 10, 14, 0.4, slicing.TOLERANCE).share > 0.1
+
+    def test_a_slice_that_is_worse_among_some_that_are_not_is_found(self):
+        assert measure("", 100, slicing.seen, "even", 10, 28, 0.4, slicing.TOLERANCE, 2).share > 0.7
+
+    def test_days_of_one_slice_that_resemble_each_other_count_less_also_beside_others_that_do_not(self):
+        draw = np.random.default_rng(5)
+        series = [*worlds.days(draw, 1, 200, 0.8), *worlds.days(draw, 9, 200, 0.0)]
+        told = evidence.dependences(series)
+        assert told[0] == pytest.approx(0.8, abs=0.1)
+        assert max(told[1:]) < 0.2
+
+    def test_a_slice_that_looks_independent_by_chance_is_held_to_the_mean_of_all(self):
+        series = list(worlds.days(np.random.default_rng(6), 20, 14, 0.4))
+        alone = np.array([float(evidence.dependence(one)) for one in series])
+        assert alone.min() == 0
+        assert 0.2 < min(evidence.dependences(series)) <= 0.6
 
     def test_small_slices_and_days_without_the_slice_are_left_out(self):
         candidate, champion = blocks(0.3)

@@ -3,6 +3,7 @@
 Everything works on the last axis, so that the simulations call the very code that decides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,10 @@ def of(values: npt.ArrayLike, equality: npt.ArrayLike = 1.0, ordered: bool = Tru
     size = np.median(np.abs(every - middle), axis=-1, keepdims=True)
     every = np.maximum(every, middle - CAP * np.where(size > 0, size, np.inf))
     r = dependence(every) if ordered else np.zeros(every.shape[:-1])
-    worth = np.maximum(blocks * (1 - r) / (1 + r), 1.0)
+    many = worth(blocks, r)
     scale = np.maximum(every.std(axis=-1, ddof=1), 1e-12)
-    freedom = np.clip(worth * equality - 1, min(LEAST_FREEDOM, blocks - 1), blocks - 1)
-    return Evidence(every.mean(axis=-1), scale / np.sqrt(worth), freedom, r)
+    freedom = np.clip(many * np.asarray(equality, float) - 1, min(LEAST_FREEDOM, blocks - 1), blocks - 1)
+    return Evidence(every.mean(axis=-1), scale / np.sqrt(many), freedom, r)
 
 
 def dependence(values: Floats) -> Floats:
@@ -74,11 +75,41 @@ def dependence(values: Floats) -> Floats:
 
     Source: the bias is about -(1 + 3r)/n (Marriott and Pope, 1954).
     """
+    return np.asarray(np.clip(_lagged(values), 0.0, MOST))
+
+
+def _lagged(values: Floats) -> Floats:
     blocks = values.shape[-1]
     centred = values - values.mean(axis=-1, keepdims=True)
     power = (centred * centred).sum(axis=-1)
     lagged = (centred[..., 1:] * centred[..., :-1]).sum(axis=-1) / np.where(power > 0, power, 1.0)
-    return np.asarray(np.clip((blocks * lagged + min(1.0, blocks / FULL)) / max(blocks - 3, 1), 0.0, MOST))
+    return np.asarray((blocks * lagged + min(1.0, blocks / FULL)) / max(blocks - 3, 1))
+
+
+def dependences(series: Sequence[Floats]) -> Floats:
+    """Lag-1 autocorrelation of each of several *series* of blocks of one time, as it has to be allowed for: clipped to
+    [0, 0.9], shape (series,).
+
+    By itself a series of a month says little of it, and of many some look independent by chance. So each is drawn
+    towards the mean of all by as much as chance explains their differences, and is never less than that mean: others
+    that are independent do not make one look so.
+    Source: Efron and Morris (1975), Data analysis using Stein's estimator, with the variance (1 - r^2)/n of each.
+    """
+    lags = np.array([float(_lagged(values)) for values in series])
+    counts = np.array([len(values) for values in series], float)
+    mean = float(np.clip(np.average(lags, weights=counts), 0.0, MOST))
+    chance = (1 - mean**2) * counts / np.maximum(counts - 3, 1) ** 2
+    real = max(float(lags.var(ddof=1) - chance.mean()), 0.0) if len(lags) > 1 else np.inf
+    own = np.ones_like(chance) if np.isinf(real) else real / (real + chance)
+    return np.asarray(np.clip(mean + own * np.maximum(lags - mean, 0.0), 0.0, MOST))
+
+
+def worth(blocks: npt.ArrayLike, r: Floats) -> Floats:
+    """How many independent blocks so many are worth that resemble their neighbours by *r*.
+
+    Source: Bayley and Hammersley (1946).
+    """
+    return np.asarray(np.maximum(np.asarray(blocks, float) * (1 - r) / (1 + r), 1.0))
 
 
 def equality(weights: Floats) -> Floats:

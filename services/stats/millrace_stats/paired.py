@@ -3,16 +3,15 @@
 Both work on blocks (days, or groups of rows where there is no time): a block's mean difference is one sample.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from millrace_stats import discoveries
+from millrace_stats import discoveries, evidence
 from millrace_stats.pairs import TINY, Pair, Verdict
 from millrace_stats.performance import Detector, Reference
-from millrace_stats.series import autocorrelation, inflation
 
 ERROR = 0.05
 CARRIED_ERROR = 0.03
@@ -112,24 +111,40 @@ def slices(
         rate: false discovery rate (Benjamini-Hochberg).
     Returns: a finding for each slice with at least *minimum_rows* rows and 3 blocks.
     """
-    from scipy import special
-
-    kept, p_values, differences, counts = [], [], [], []
-    for name, part in parts.items():
-        candidate, champion, rows = _finite(*part)
-        if np.sum(rows) < minimum_rows or len(candidate) < 3:
-            continue
-        share = (candidate - champion) / max(float(np.mean(champion)), TINY)
-        error = np.std(share, ddof=1) * inflation(autocorrelation(share)) / np.sqrt(len(share))
-        statistic = (np.mean(share) - tolerance) / max(float(error), 1e-12)
-        kept.append(name)
-        differences.append(float(np.mean(share)))
-        counts.append(int(np.sum(rows)))
-        p_values.append(float(special.stdtr(len(share) - 1, -statistic)))
+    kept = {name: one for name, part in parts.items() if (one := _share(*part, minimum_rows)) is not None}
     if not kept:
         return []
-    found = zip(kept, counts, differences, p_values, discoveries.adjusted(p_values), strict=True)
-    return [SliceFinding(*item[:4], float(item[4]), bool(item[4] < rate)) for item in found]
+    p_values = _worse([share for share, _ in kept.values()], tolerance)
+    judged = zip(kept.items(), p_values, discoveries.adjusted(p_values), strict=True)
+    return [
+        SliceFinding(name, rows, float(np.mean(share)), p, float(q), bool(q < rate))
+        for (name, (share, rows)), p, q in judged
+    ]
+
+
+def _share(
+    candidate: np.ndarray, champion: np.ndarray, rows: np.ndarray, minimum_rows: int
+) -> tuple[np.ndarray, int] | None:
+    """By how much the candidate is worse in each block, as a share of the champion's mean, and on how many rows."""
+    candidate, champion, rows = _finite(candidate, champion, rows)
+    if np.sum(rows) < minimum_rows or len(candidate) < 3:
+        return None
+    return (candidate - champion) / max(float(np.mean(champion)), TINY), int(np.sum(rows))
+
+
+def _worse(shares: Sequence[np.ndarray], tolerance: float) -> list[float]:
+    """p of the hypothesis that a mean is at most *tolerance*, for each of several series of blocks.
+
+    Source: `evidence.of`, with what all the series say about dependence (`evidence.dependences`).
+    """
+    from scipy import special
+
+    counts = np.array([len(share) for share in shares], float)
+    worth = evidence.worth(counts, evidence.dependences(shares))
+    errors = np.array([max(float(np.std(share, ddof=1)), 1e-12) for share in shares]) / np.sqrt(worth)
+    freedom = np.clip(worth - 1, np.minimum(evidence.LEAST_FREEDOM, counts - 1), counts - 1)
+    means = np.array([np.mean(share) for share in shares])
+    return [float(p) for p in special.stdtr(freedom, (tolerance - means) / errors)]
 
 
 def _finite(*part: np.ndarray) -> list[np.ndarray]:

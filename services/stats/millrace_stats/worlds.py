@@ -13,8 +13,11 @@ ERROR_SPREAD = 0.1
 LABELS = 10_000
 
 
-def days(draw: np.random.Generator, series: int, length: int, r: float) -> np.ndarray:
-    """Stationary AR(1) series of variance 1 and lag-1 correlation *r*: shape (series, length)."""
+def days(draw: np.random.Generator, series: int, length: int, r: float | np.ndarray) -> np.ndarray:
+    """Stationary AR(1) series of variance 1 and lag-1 correlation *r*, a number or of shape (series,).
+
+    Returns: shape (series, length).
+    """
     noise = draw.normal(size=(series, length))
     made = np.empty_like(noise)
     made[:, 0] = noise[:, 0]
@@ -78,11 +81,18 @@ def failures(
 
 
 def blocks(
-    draw: np.random.Generator, kind: str, series: int, length: int, r: float, spread: float, gap: float
+    draw: np.random.Generator,
+    kind: str,
+    series: int,
+    length: int,
+    r: float | np.ndarray,
+    spread: float,
+    gap: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean losses of champion and candidate by block, each of shape (series, length).
 
-    The mean loss of the candidate is 1 + *gap* times the champion's in every kind of world; *spread* is the standard
+    The mean loss of the candidate is 1 + *gap* times the champion's in every kind of world, *gap* a number
+    or of shape (series, 1); *spread* is the standard
     deviation of what a block adds to that, as a share of the champion's mean loss:
     even - normal; tailed - Student's t with three degrees of freedom; harm, gain - lognormal, rare blocks on which
     the candidate is much worse (better) than it usually is; proportional - the champion's loss is lognormal (0.8) and
