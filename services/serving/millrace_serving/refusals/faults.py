@@ -13,6 +13,7 @@ from typing import Any
 from millrace_contracts import packing
 from millrace_contracts.bodies import Document
 from millrace_contracts.counting import counted
+from millrace_contracts.shortening import shortened
 from millrace_contracts.signature import Input, Signature
 from millrace_core.errors import FieldError
 from millrace_serving.refusals import frames
@@ -151,8 +152,7 @@ def _orders_wrong(parameters: Any, tensors: list[Document], groups: Groups) -> I
         tensor, columns = packing.tensor(kind), [item.name for item in items]
         text = parameters.get(tensor) if isinstance(parameters, dict) else None
         if tensor in names and set(packing.names(text) or ()) != set(columns):
-            shown = packing.named(columns)
-            shown = shown if len(shown) < 500 else shown[:500] + " …"
+            shown = shortened(packing.named(columns), 500)
             yield FieldError(
                 f"parameters.{tensor}", "does not name each column of that tensor once",
                 f"send a text with their names in its order, like {shown}",
