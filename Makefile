@@ -22,6 +22,8 @@ ON_CLUSTER = config=$$($(BIN)/python -m tests.cluster.kube) && export KUBECONFIG
 export BUILDAH_ISOLATION ?= chroot
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export OMP_NUM_THREADS := 1
+# Where it is set, each of the many processes of a suite compiles all that it imports anew: a quarter of every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 ##@ Use it
 help: ## Show this list
