@@ -8,6 +8,8 @@ from tests.bench.decisions.aims import aims, compared
 from tests.bench.decisions.policies import FIXED, SIZE
 from tests.bench.decisions.standing import MONTHLY, NEVER, OURS, Standing, ranks
 
+from millrace_contracts.counting import counted
+
 HEAD = """# Policies of retraining, side by side
 
 `make bench-decisions` writes this page, `out/decisions.json` and the picture. {machine}; {date}, {commits};
@@ -34,10 +36,11 @@ stream had been measured: on the rainfall, a contract's guess does not refuse wh
 rodents, a class that turns up later is learnt from its labels. No rule was chosen on another stream. Earlier years of
 the traffic had been replayed before, and showed a fault (runs on the same rows).
 
-**Rules that changed in between.** Each stream says at which commits it was measured. Since 30740a1d a class that turns
-up later is [learnt from its labels](decisions/a-class-that-turns-up-later.md), and since c98a6f32 the run of an alarm
-[judges by the days since losses rose](decisions/an-alarm-says-since-when.md). What Millrace has at earlier commits is
-of the rules before; of the other policies these rules change nothing.
+**Rules that are younger than the first measurement.** The streams have been measured more than once. Two rules came
+after the first time: a class that turns up later is [learnt from its labels](decisions/a-class-that-turns-up-later.md),
+which brought the rodents from 4.8 times hindsight to what stands here, and the run of an alarm [judges by the days
+since losses rose](decisions/an-alarm-says-since-when.md), which the flights show (11.0 minutes before). Each stream
+says at which commits it was measured, and names what is of earlier code.
 """
 LEAST = 1.005
 """A loss against a rival's that is worth a word."""
@@ -174,7 +177,7 @@ def _why(item: Standing) -> Iterator[str]:
                 f"{overall[name] / overall[fixed]:.3f} × *{fixed}*, most of it lost in months {where}"
             )
         if part.get("switch_backs"):
-            told.append(f"went back {part['switch_backs']} times")
+            told.append(f"went back {counted(part['switch_backs'], 'time')}")
         yield ""
         yield "; ".join(told) + "."
 
