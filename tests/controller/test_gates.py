@@ -312,6 +312,17 @@ class TestArchive:
         assert "back" not in self.told(noisy, difference=0.3, gates={"policy": "strict"})
         assert self.told(archived(1, 80.0), difference=0.3, gates={"policy": "strict"})["back"] == 1
 
+    def test_one_that_is_better_by_luck_as_likely_as_not_stays(self, monkeypatch):
+        """Days that differ much: a gain of several percent, and p above a quarter."""
+        lucky = archived(1, 92.0, noise=1.5)
+        told = self.told(lucky, difference=0.3)["gates"][-1]
+        assert told["difference"] < -0.02
+        assert 0.25 < told["p_better"] < 0.5
+        assert told["verdict"] == "passed"
+        assert "with p below 0.25; p is 0." in told["reason"]
+        monkeypatch.setattr("millrace_controller.gates.archive.LIKELY", 1.0)
+        assert self.told(lucky, difference=0.3)["back"] == 1
+
     def test_the_error_of_a_proof_is_split_over_all_that_are_looked_at(self):
         """p is between 0.05 / 5 and 0.05: alone it would be proof, as the best of five it is not."""
         likely, strict = archived(3, 95.0, noise=0.11), {"policy": "strict"}

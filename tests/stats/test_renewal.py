@@ -18,6 +18,12 @@ def test_the_archive_is_asked_where_regimes_come_in_turn():
     assert found["as new"][2] == 0
 
 
+def test_where_models_age_and_days_are_noisy_the_best_of_five_is_not_believed_at_whatever_p():
+    found = renewal.simulate(WORLDS[2], 0.5, REPEATS, False)
+    assert found["both"][0] < 0.8 * found["both, with whatever p"][0]
+    assert found["both"][2] < 0.6 * found["both, with whatever p"][2]
+
+
 def test_the_luck_of_one_training_passes_far_more_often_than_that_of_four():
     same, other, rolled = renewal.at_the_margin("even", 2, 0.2, 1500)
     assert same < 0.065

@@ -14,6 +14,8 @@ from millrace_stats.pairs import TINY, Pair, Verdict
 from millrace_stats.performance import Detector, Reference
 
 ERROR = 0.05
+LIKELY = 0.25
+"""p of the hypothesis that an archived version is no better, below which a run may go back to it under `balanced`."""
 CARRIED_ERROR = 0.03
 """Of each of two looks, where earlier runs have something to say: at the new blocks alone, and at all of them."""
 LEANING = 0.25

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from millrace_stats import power, regret, stakes, worlds
 from millrace_stats.evidence import Floats
 from millrace_stats.measuring import SEED
-from millrace_stats.paired import ERROR
+from millrace_stats.paired import ERROR, LIKELY
 from millrace_stats.pairs import Pair
 from millrace_stats.regret import DAYS, EVERY, HOLDOUT, LUCK, World
 
@@ -21,15 +21,17 @@ PART, KEPT, GAIN, BACKED = 7, 5, 0.02, 14
 REGIMES, OTHER = 60, 0.3
 """Mean days of a regime, and what a model of the other one loses on top."""
 WORLDS = (*((world, False) for world in regret.WORLDS), (World("two regimes in turn"), True))
-WAYS = {
-    "judged without the holdout": (False, False),
-    "as new": (True, False),
-    "and the archive": (False, True),
-    "both": (True, True),
+WAYS: dict[str, tuple[bool, float | None]] = {
+    "judged without the holdout": (False, None),
+    "as new": (True, None),
+    "and the archive": (False, LIKELY),
+    "both": (True, LIKELY),
+    "both, with whatever p": (True, 1.0),
 }
+"""Whether a candidate is judged as new, and the p below which an archived version answers again; None: none does."""
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
-HEAD = "| world | sd of a day | " + " | ".join(WAYS) + " |\n|---|---|---|---|---|---|"
+HEAD = "| world | sd of a day | " + " | ".join(WAYS) + " |\n" + "|---" * (2 + len(WAYS)) + "|"
 MARGIN_HEAD = (
     "| blocks of | sd / margin | r | the model that serves | another of its kind | four, one a week |\n"
     "|---|---|---|---|---|---|"
@@ -102,18 +104,18 @@ def simulate(world: World, spread: float, repeats: int, turns: bool) -> dict[str
     return {name: _lived(lives, repeats, *way) for name, way in WAYS.items()}
 
 
-def _lived(lives: Lives, repeats: int, as_new: bool, archive: bool) -> tuple[float, float, float]:
+def _lived(lives: Lives, repeats: int, as_new: bool, likely: float | None) -> tuple[float, float, float]:
     every = np.arange(repeats)
     loops = Loops(np.zeros(repeats, int), np.full((repeats, KEPT), -1), np.ones(repeats), np.zeros(repeats))
     for run in range(1, DAYS // EVERY + 1):
         now = lives.served[:run, :, (run - 1) * EVERY : run * EVERY]
         loops.lost += (now[loops.champion, every] - now.min(0)).sum(1)
         if run < DAYS // EVERY:
-            _judge(lives, loops, run, as_new, archive)
+            _judge(lives, loops, run, as_new, likely)
     return float(100 * loops.lost.mean() / DAYS), float(loops.promoted.mean() - 1), loops.backs
 
 
-def _judge(lives: Lives, loops: Loops, run: int, as_new: bool, archive: bool) -> None:
+def _judge(lives: Lives, loops: Loops, run: int, as_new: bool, likely: float | None) -> None:
     seen = slice(run * EVERY - HOLDOUT, run * EVERY)
     champion = lives.losses(
         lives.served[loops.champion, loops.every], lives.noise[loops.champion, loops.every], seen
@@ -121,8 +123,8 @@ def _judge(lives: Lives, loops: Loops, run: int, as_new: bool, archive: bool) ->
     candidate = lives.losses(lives.judged[as_new][run], lives.noise[run], seen)
     yes = balanced(Pair.of(candidate, champion), run / loops.promoted)
     back = np.full(len(yes), -1)
-    if archive:
-        back = _back(lives, loops, np.where(yes[:, None], candidate, champion), seen, run)
+    if likely is not None:
+        back = _back(lives, loops, np.where(yes[:, None], candidate, champion), seen, run, likely)
     loops.backs += float((back >= 0).mean())
     loops.move(np.where(back >= 0, back, np.where(yes, run, loops.champion)))
     loops.promoted += yes & (back < 0)
@@ -136,7 +138,7 @@ def balanced(told: Pair, kept: Floats) -> Flags:
     return np.asarray(proven | (cheaper & ~(told.worse.below(-power.MARGIN) < ERROR)))
 
 
-def _back(lives: Lives, loops: Loops, rival: Floats, seen: slice, run: int) -> Places:
+def _back(lives: Lives, loops: Loops, rival: Floats, seen: slice, run: int, likely: float) -> Places:
     """The archived version that answers again in each repeat; -1: none."""
     back, best = np.full(len(rival), -1), np.full(len(rival), -GAIN)
     for item in loops.archive.T:
@@ -144,6 +146,7 @@ def _back(lives: Lives, loops: Loops, rival: Floats, seen: slice, run: int) -> P
         losses = lives.losses(lives.served[who, loops.every], lives.noise[who, loops.every], seen)
         told = Pair.of(losses, rival)
         better = (item >= 0) & (told.difference < best) & balanced(told, run / loops.promoted)
+        better &= told.better.below(0.0) <= likely
         back, best = np.where(better, item, back), np.where(better, told.difference, best)
     return back
 

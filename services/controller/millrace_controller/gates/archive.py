@@ -13,7 +13,7 @@ from millrace_controller.gates import champion as rival
 from millrace_controller.gates import few
 from millrace_controller.gates.champion import Judgement
 from millrace_controller.gates.past import Past
-from millrace_stats.paired import ERROR
+from millrace_stats.paired import ERROR, LIKELY
 from millrace_stats.pairs import Pair
 
 
@@ -36,8 +36,9 @@ def judge(spec: Spec, archived: Sequence[ArchivedEvaluation], passed: bool, past
     """Whether an archived version beats who would answer else; None if none can be compared, or none may come back.
 
     Each is held against the candidate if that has *passed* its own gates, else against the champion, on the same rows,
-    and has to be better by the margin that a way back needs. Balanced: it passes the gate that candidates pass. Strict:
-    it is proven to be better, and the error is split over all that are looked at.
+    and has to be better by the margin that a way back needs. Balanced: it passes the gate that candidates pass, and is
+    likely to be better, for the best of several looks better than it is. Strict: it is proven to be better, and the
+    error is split over all that are looked at.
     """
     if not spec.comes_back():
         return None
@@ -69,9 +70,13 @@ def _better(spec: Spec, item: _Judged, looked_at: int) -> bool:
         np.isfinite(found.comparison.difference) and found.comparison.difference < -spec.switch_back.margin
     ):
         return False
-    if spec.gate_policy() == "strict":
-        return item.better < ERROR / looked_at
-    return found.verdict == "passed"
+    likely = item.better < _bound(spec, looked_at)
+    return likely if spec.gate_policy() == "strict" else likely and found.verdict == "passed"
+
+
+def _bound(spec: Spec, looked_at: int) -> float:
+    """p of the hypothesis that a version is no better, below which it may answer again."""
+    return ERROR / looked_at if spec.gate_policy() == "strict" else LIKELY
 
 
 def _result(spec: Spec, item: _Judged, back: bool, passed: bool, looked_at: int) -> GateResult:
@@ -80,7 +85,8 @@ def _result(spec: Spec, item: _Judged, back: bool, passed: bool, looked_at: int)
     reason = (
         f"version {item.version}, the best of {looked_at} archived, differs from {other} by {found.difference:+.1%} "
         f"(95 % bounds {found.lower:+.1%} to {found.upper:+.1%}) on {found.blocks} blocks and {found.rows} rows, and "
-        f"{words}: more than {spec.switch_back.margin:.1%} less is needed"
+        f"{words}: more than {spec.switch_back.margin:.1%} less is needed, with p below {_bound(spec, looked_at):.2g}; "
+        f"p is {item.better:.2g}"
     )
     if back:
         reason += f"; {item.judgement.reason}"
