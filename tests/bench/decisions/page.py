@@ -80,16 +80,18 @@ def _matrix(standings: list[Standing]) -> Iterator[str]:
     names = list(dict.fromkeys(name for item in standings for name in item.names))
     rank = ranks(done)
     yield (
-        "Loss against hindsight; in the last column the mean rank "
+        "Loss against hindsight; in the last columns trainings and mean rank "
         f"over {', '.join(item.name for item in done)}, of the policies that went through all of them."
     )
     yield ""
-    yield "| policy | " + " | ".join(item.name for item in standings) + " | mean rank |"
-    yield "|---|" + "---|" * (len(standings) + 1)
+    yield "| policy | " + " | ".join(item.name for item in standings) + " | trainings | mean rank |"
+    yield "|---|" + "---|" * (len(standings) + 2)
     ratios = [dict(zip(item.names, item.ratios().tolist(), strict=True)) for item in standings]
     for name in names:
         cells = [_cell(line, name) for line in ratios]
         told = rank.get(name)
+        trained = (len(item.parts[name]["trained"]) for item in done if name in item.parts)
+        cells.append("–" if told is None else str(sum(trained)))
         cells.append("–" if told is None else f"{told[0]:.2f} ({told[1]:.1f} to {told[2]:.1f})")
         yield f"| {name} | " + " | ".join(cells) + " |"
 

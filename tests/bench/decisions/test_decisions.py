@@ -249,7 +249,9 @@ class TestPage:
         row = next(line for line in text.splitlines() if line.startswith("| nowhere more"))
         assert "| **missed** on 1 of 1: leap" in row
         assert row.endswith("| kept on all 2 |")
-        assert "the mean rank over jump, leap," in text
+        assert "trainings and mean rank over jump, leap," in text
+        cells = next(line for line in text.splitlines() if line.startswith("| monthly, all | ")).split(" | ")
+        assert cells[-2] == str(2 * len(told["policies"]["monthly, all"]["trained"]))
         ranked = next(line for line in text.splitlines() if line.startswith("| best mean rank"))
         assert "| – | " in ranked, "a loop that is missing on one of them has no rank"
 
