@@ -66,8 +66,8 @@ def of(values: npt.ArrayLike, equality: npt.ArrayLike = 1.0, ordered: bool = Tru
     r = dependence(every) if ordered else np.zeros(every.shape[:-1])
     many = worth(blocks, r)
     scale = np.maximum(every.std(axis=-1, ddof=1), 1e-12)
-    freedom = np.clip(many * np.asarray(equality, float) - 1, min(LEAST_FREEDOM, blocks - 1), blocks - 1)
-    return Evidence(every.mean(axis=-1), scale / np.sqrt(many), freedom, r)
+    told = freedom(many * np.asarray(equality, float), blocks)
+    return Evidence(every.mean(axis=-1), scale / np.sqrt(many), told, r)
 
 
 def dependence(values: Floats) -> Floats:
@@ -99,8 +99,8 @@ def dependences(series: Sequence[Floats]) -> Floats:
     counts = np.array([len(values) for values in series], float)
     mean = float(np.clip(np.average(lags, weights=counts), 0.0, MOST))
     chance = (1 - mean**2) * counts / np.maximum(counts - 3, 1) ** 2
-    real = max(float(lags.var(ddof=1) - chance.mean()), 0.0) if len(lags) > 1 else np.inf
-    own = np.ones_like(chance) if np.isinf(real) else real / (real + chance)
+    real = max(float(lags.var(ddof=1) - chance.mean()), 0.0) if len(lags) > 1 else 0.0
+    own = real / (real + chance)
     return np.asarray(np.clip(mean + own * np.maximum(lags - mean, 0.0), 0.0, MOST))
 
 
@@ -110,6 +110,12 @@ def worth(blocks: npt.ArrayLike, r: Floats) -> Floats:
     Source: Bayley and Hammersley (1946).
     """
     return np.asarray(np.maximum(np.asarray(blocks, float) * (1 - r) / (1 + r), 1.0))
+
+
+def freedom(independent: Floats, blocks: npt.ArrayLike) -> Floats:
+    """Degrees of freedom of so many *blocks* that are worth *independent* ones."""
+    most = np.asarray(blocks, float) - 1
+    return np.asarray(np.clip(independent - 1, np.minimum(LEAST_FREEDOM, most), most))
 
 
 def equality(weights: Floats) -> Floats:

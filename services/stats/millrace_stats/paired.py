@@ -144,9 +144,9 @@ def _worse(shares: Sequence[np.ndarray], tolerance: float) -> list[float]:
     counts = np.array([len(share) for share in shares], float)
     worth = evidence.worth(counts, evidence.dependences(shares))
     errors = np.array([max(float(np.std(share, ddof=1)), 1e-12) for share in shares]) / np.sqrt(worth)
-    freedom = np.clip(worth - 1, np.minimum(evidence.LEAST_FREEDOM, counts - 1), counts - 1)
     means = np.array([np.mean(share) for share in shares])
-    return [float(p) for p in special.stdtr(freedom, (tolerance - means) / errors)]
+    p_values = special.stdtr(evidence.freedom(worth, counts), (tolerance - means) / errors)
+    return [float(p) for p in p_values]
 
 
 def _finite(*part: np.ndarray) -> list[np.ndarray]:
